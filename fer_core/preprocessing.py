@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, TypeGuard, cast, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,12 +19,7 @@ MIN_SIDE: Final = 8
 MAX_SIDE: Final = 1024
 """Sides (px) outside this range are a damaged card: no network of this project is fed with them."""
 
-_CV2_INTERPOLATION: Final = {
-    "linear": cv2.INTER_LINEAR,
-    "area": cv2.INTER_AREA,
-    "cubic": cv2.INTER_CUBIC,
-    "nearest": cv2.INTER_NEAREST,
-}
+_INTERPOLATIONS: Final = get_args(Interpolation)
 
 
 @dataclass(frozen=True)
@@ -68,14 +62,15 @@ class InputSpec:
             if (
                 not isinstance(values, tuple)
                 or len(values) != self.channels
-                or not all(_is_number(value) for value in values)
+                or not all(is_number(value) for value in values)
             ):
                 raise ValueError(f"{name} is {values!r}; it must be one finite number a channel ({self.channels}).")
         if not all(value > 0 for value in self.std):
             raise ValueError(f"std is {self.std!r}; each number must be above zero.")
-        if self.interpolation not in _CV2_INTERPOLATION:
-            known = ", ".join(get_args(Interpolation))
-            raise ValueError(f"interpolation is {self.interpolation!r}; it must be one of {known}.")
+        if self.interpolation not in _INTERPOLATIONS:
+            raise ValueError(
+                f"interpolation is {self.interpolation!r}; it must be one of {', '.join(_INTERPOLATIONS)}."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as what ``json.dump`` writes."""
@@ -164,8 +159,10 @@ def _resize(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     values = faces.astype(np.float32)
     if faces.shape[1:] == (spec.height, spec.width):
         return values
+    import cv2  # here, so that reading a model card stays cheap
+
     out = np.empty((len(faces), spec.height, spec.width), np.float32)
-    flag = _CV2_INTERPOLATION[spec.interpolation]
+    flag = getattr(cv2, f"INTER_{spec.interpolation.upper()}")
     for source, target in zip(values, out, strict=True):
         cv2.resize(source, (spec.width, spec.height), dst=target, interpolation=flag)
     if spec.interpolation == "cubic":
@@ -173,12 +170,16 @@ def _resize(faces: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     return out
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value read from JSON is a finite number (``True`` is none, nor is an integer no float holds)."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _as_tuple(values: object) -> tuple[float, ...]:
     """Return a JSON list of numbers as a tuple of floats; leave anything else for the check to name."""
-    if isinstance(values, (list, tuple)) and all(_is_number(value) for value in values):
+    if isinstance(values, (list, tuple)) and all(is_number(value) for value in values):
         return tuple(float(value) for value in values)
     return cast("tuple[float, ...]", values)
