@@ -1,0 +1,176 @@
+"""From a trained network to a model folder: weights, ONNX graph, predictions, card."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_core.data.fer2013 import Fer2013
+from fer_core.errors import TrainingError
+from fer_core.evaluation import calibration, predictions
+from fer_core.labels import EMOTIONS
+from fer_core.registry import HISTORY_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, write_card
+from fer_core.training.loop import Run, predict_logits, softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fer_core.architectures import Network
+
+ONNX_LIMIT = 30_000_000
+"""Largest ONNX graph (bytes) that is written; bigger networks ship their float16 weights only."""
+
+OPSET = 17
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a card says beyond the numbers."""
+
+    name: str
+    summary: str
+    license: str
+    notice: str
+
+
+def round_to_half(model: Any) -> None:
+    """Round every kernel to float16, in place.
+
+    What is shipped is float16; rounding before the predictions are made keeps card, graph and weights one model.
+    Biases and normalisation statistics stay float32: they are small, and a running variance may be below float16.
+    """
+    for variable in model.weights:
+        if len(variable.shape) >= 2:
+            variable.assign(np.asarray(variable.value).astype(np.float16).astype(np.float32))
+
+
+def save_weights(model: Any, path: Path) -> None:
+    """Write Keras weights with the kernels as float16; ``model.load_weights(path)`` reads them.
+
+    Raises
+    ------
+    TrainingError
+        If `path` does not end in ``.weights.h5``, as Keras demands.
+    """
+    import h5py
+
+    if not path.name.endswith(".weights.h5"):
+        raise TrainingError(f"{path.name} must end in .weights.h5.")
+    full = path.with_name(".full.weights.h5")
+    model.save_weights(full)
+    with h5py.File(full) as source, h5py.File(path, "w") as target:
+
+        def copy(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                half = item.ndim >= 2 and item.dtype == np.float32
+                target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()])
+            else:
+                group = target.require_group(name)
+                for key, value in item.attrs.items():
+                    group.attrs[key] = value
+
+        source.visititems(copy)
+        for key, value in source.attrs.items():
+            target.attrs[key] = value
+    full.unlink()
+
+
+def to_onnx(network: Network, path: Path) -> bool:
+    """Write the network as ONNX with the outputs ``logits``, ``embedding`` and ``maps``.
+
+    Returns
+    -------
+    bool
+        Whether it was written: a graph above :data:`ONNX_LIMIT` is not.
+    """
+    import keras
+    import tensorflow as tf
+    import tf2onnx
+
+    model = network.model
+    outputs = {
+        "logits": model.output,
+        "embedding": model.get_layer(network.embedding_layer).output,
+        "maps": model.get_layer(network.maps_layer).output,
+    }
+    serving = keras.Model(model.input, outputs)
+    spec = network.input
+    signature = [tf.TensorSpec((None, spec.height, spec.width, spec.channels), tf.float32, name="input")]
+    function = tf.function(lambda x: serving(x, training=False), input_signature=signature)
+    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    data = graph.SerializeToString(deterministic=True)
+    if len(data) > ONNX_LIMIT:
+        return False
+    path.write_bytes(data)
+    return True
+
+
+def export(
+    run: Run, dataset: Fer2013, splits: NDArray[np.str_], directory: Path, history: Path, words: Words
+) -> ModelCard:
+    """Write a model folder.
+
+    Parameters
+    ----------
+    run
+        The trained network; its kernels are rounded to float16.
+    dataset, splits
+        FER2013 and the split of each image: validation and test images are predicted.
+    directory
+        ``models/<id>``; created or written over.
+    history
+        The run's ``history.csv``.
+    words
+        Name, summary, licence and notice.
+
+    Returns
+    -------
+    ModelCard
+        As it stands in the folder. Its metrics are those of the stored predictions.
+    """
+    from fer_core.evaluation.command import card_metrics
+
+    directory.mkdir(parents=True, exist_ok=True)
+    network = run.network
+    round_to_half(network.model)
+    save_weights(network.model, directory / WEIGHTS_FILE)
+    has_onnx = to_onnx(network, directory / ONNX_FILE)
+    shutil.copyfile(history, directory / HISTORY_FILE)
+
+    logits = {s: predict_logits(network, dataset.images[splits == s]) for s in ("val", "public", "private")}
+    temperature = calibration.fit_temperature(dataset.labels[splits == "val"], logits["val"])
+    stored = predictions.Predictions(
+        names=np.concatenate([dataset.names[splits == s] for s in logits]),
+        split=np.concatenate([splits[splits == s] for s in logits]),
+        labels=np.concatenate([dataset.labels[splits == s] for s in logits]),
+        proba=np.concatenate([softmax(values / temperature) for values in logits.values()]),
+    )
+    predictions.write(directory / PREDICTIONS_FILE, stored)
+
+    recipe = run.recipe.to_json()
+    # A weights file is named, not located: its folder is of one machine only.
+    recipe["build"]["backbone_weights"] = Path(recipe["build"]["backbone_weights"]).name
+    return write_card(
+        ModelCard(
+            directory=directory,
+            id=directory.name,
+            name=words.name,
+            summary=words.summary,
+            architecture=run.recipe.architecture,
+            labels=EMOTIONS,
+            input=network.input,
+            outputs=("logits", "embedding", "maps") if has_onnx else (),
+            cam_layers=network.cam_layers,
+            temperature=round(float(temperature), 6),
+            files={},
+            metrics=card_metrics(stored),
+            training=recipe | {"kept_epoch": run.kept_epoch + 1, "epochs_run": len(run.history)},
+            parameters=int(network.model.count_params()),
+            license=words.license,
+            notice=words.notice,
+        )
+    )

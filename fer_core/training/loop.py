@@ -1,0 +1,385 @@
+"""Train every layer of a network, and go on exactly where a killed run stopped.
+
+All randomness of an epoch comes from (seed, epoch, batch), and the state of the random layers is set from (seed, epoch)
+at its start. A checkpoint after each epoch therefore holds all there is to know: weights, optimizer, running average,
+epoch and history. It is written aside and renamed, so a kill at any moment leaves the last complete one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_core.architectures import Network, build
+from fer_core.errors import TrainingError
+from fer_core.labels import N_CLASSES
+from fer_core.preprocessing import preprocess
+from fer_core.training.augmentation import augment
+from fer_core.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PREFETCH = 6
+EVALUATION_BATCH = 128
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run sees.
+
+    Attributes
+    ----------
+    train_images, val_images
+        ``(N, 48, 48)`` uint8.
+    train_targets
+        ``(N, 7)`` float32, each row a distribution over the classes.
+    train_labels, val_labels
+        ``(N,)`` int64.
+    """
+
+    train_images: NDArray[np.uint8]
+    train_targets: NDArray[np.float32]
+    train_labels: NDArray[np.int64]
+    val_images: NDArray[np.uint8]
+    val_labels: NDArray[np.int64]
+
+
+@dataclass
+class Run:
+    """A trained network: the weights kept are already in `network.model`."""
+
+    network: Network
+    recipe: Recipe
+    history: list[dict[str, float]]
+    kept_epoch: int
+
+
+def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return ``(N, 7)`` float32 with a one at each label."""
+    return np.eye(N_CLASSES, dtype=np.float32)[labels]
+
+
+def predict_logits(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits ``(N, 7)`` float32 of faces ``(N, 48, 48)`` uint8, computed by Keras in fixed batches."""
+    import tensorflow as tf
+
+    call = tf.function(lambda x: network.model(x, training=False), reduce_retracing=True)
+    return batched(lambda x: np.asarray(call(tf.constant(x))), network, images)
+
+
+def batched(call: Any, network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Preprocess faces ``(N, H, W)`` uint8 and pass them through `call` in batches of one size."""
+    parts = []
+    for start in range(0, len(images), EVALUATION_BATCH):
+        x = preprocess(np.asarray(images[start : start + EVALUATION_BATCH]), network.input)
+        missing = EVALUATION_BATCH - len(x)
+        # One batch size only: every other one would be traced and kept in memory.
+        padded = np.concatenate([x, np.zeros((missing, *x.shape[1:]), x.dtype)]) if missing else x
+        parts.append(call(padded)[: len(x)])
+    return np.concatenate(parts).astype(np.float32)
+
+
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return probabilities ``(N, 7)`` float32 of logits ``(N, 7)``."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted.astype(np.float64))
+    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def metrics_row(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
+    """Return the validation figures of one epoch, as they stand in ``history.csv``."""
+    predicted = probabilities.argmax(axis=1)
+    chosen = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
+    f1 = []
+    for k in range(N_CLASSES):
+        both = np.sum((predicted == k) & (labels == k))
+        either = np.sum(predicted == k) + np.sum(labels == k)
+        f1.append(2 * both / either if either else 0.0)
+    return {
+        "val_loss": float(-np.log(chosen).mean()),
+        "val_accuracy": float(np.mean(predicted == labels)),
+        "val_macro_f1": float(np.mean(f1)),
+    }
+
+
+def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = False) -> Run:
+    """Train by a recipe of protocol ``finetune``; resume if `directory` holds a checkpoint of the same recipe.
+
+    Parameters
+    ----------
+    recipe
+        What to do.
+    data
+        Images and targets.
+    directory
+        Receives ``recipe.json``, ``checkpoint.npz``, ``best.npz`` and ``history.csv``.
+    quiet
+        No progress bar.
+
+    Raises
+    ------
+    TrainingError
+        If the folder holds a run of another recipe, or the network cannot be built.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # halves a training step; must be set before the import
+    import keras
+
+    directory.mkdir(parents=True, exist_ok=True)
+    claim(directory, recipe)
+    keras.utils.set_random_seed(recipe.seed)
+    network = build(recipe.architecture, recipe.build)
+    trainer = _Trainer(network, recipe, data)
+    history: list[dict[str, float]] = []
+    if (directory / "checkpoint.npz").exists():
+        history = trainer.restore(directory / "checkpoint.npz")
+    for epoch in range(len(history), recipe.epochs):
+        if _stopped(history, recipe):
+            break
+        history.append(trainer.epoch(epoch, quiet=quiet))
+        if _best(history, recipe) == epoch:
+            _save(directory / "best.npz", trainer.kept_weights(), {"epoch": epoch})
+        trainer.save(directory / "checkpoint.npz", history)
+        write_history(directory / "history.csv", history)
+    kept = _best(history, recipe)
+    with np.load(directory / "best.npz") as best:
+        for index, variable in enumerate(network.model.variables):
+            variable.assign(best[f"{index:04d}"])
+    return Run(network, recipe, history, kept)
+
+
+def claim(directory: Path, recipe: Recipe) -> None:
+    """Note the recipe in the folder of a run.
+
+    Raises
+    ------
+    TrainingError
+        If the folder holds a run of another recipe.
+    """
+    path = directory / "recipe.json"
+    text = json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise TrainingError(
+            f"{directory} holds a run of another recipe. Choose another folder (--run), or delete it to start anew."
+        )
+    path.write_text(text)
+
+
+def _best(history: list[dict[str, float]], recipe: Recipe) -> int:
+    sign, column = (1, "val_accuracy") if recipe.selection == "accuracy" else (-1, "val_loss")
+    return max(range(len(history)), key=lambda i: (sign * history[i][column], -i))
+
+
+def _stopped(history: list[dict[str, float]], recipe: Recipe) -> bool:
+    if not recipe.patience or not history:
+        return False
+    best = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+    return len(history) - 1 - best >= recipe.patience
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write ``history.csv`` whole, aside and renamed."""
+    aside = path.with_suffix(".part")
+    with aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([{k: f"{v:.6g}" for k, v in row.items()} for row in history])
+    aside.replace(path)
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
+    aside = path.with_suffix(".part")
+    with aside.open("wb") as file:
+        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+class _Trainer:
+    def __init__(self, network: Network, recipe: Recipe, data: TrainingData) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.network, self.recipe, self.data = network, recipe, data
+        self.model = network.model
+        self.steps = -(-len(data.train_images) // recipe.batch_size)
+        total = self.steps * recipe.epochs
+        warmup = int(recipe.warmup * total)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=recipe.learning_rate / 100 if warmup else recipe.learning_rate,
+            decay_steps=max(1, total - warmup),
+            warmup_target=recipe.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+        self.optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=recipe.weight_decay)
+        undecayed = [v for v in self.model.trainable_variables if len(v.shape) < 2]
+        self.optimizer.exclude_from_weight_decay(var_list=undecayed)
+        self.optimizer.build(self.model.trainable_variables)
+        self.averaged = [tf.Variable(v.value, trainable=False) for v in self.model.weights] if recipe.ema else []
+        counts = np.bincount(data.train_labels, minlength=N_CLASSES).astype(np.float64)
+        prior = np.maximum(counts, 1) / max(1, len(data.train_labels))
+        weights = (1 / prior) / np.mean((1 / prior)[data.train_labels])
+        self.class_weights = tf.constant(weights if recipe.loss == "class_weighted" else np.ones(N_CLASSES), tf.float32)
+        self.adjustment = tf.constant(
+            np.log(prior) if recipe.loss == "logit_adjusted" else np.zeros(N_CLASSES), tf.float32
+        )
+        spec = network.input
+        self.mean = tf.constant(spec.mean, tf.float32)
+        self.std = tf.constant(spec.std, tf.float32)
+        self.step_function = tf.function(self._step, reduce_retracing=True)
+        self.forward = tf.function(lambda x: self.model(x, training=False), reduce_retracing=True)
+
+    def _step(self, faces: Any, targets: Any, mix: Any, decay: Any) -> Any:
+        import tensorflow as tf
+
+        # The same scaling as preprocessing.preprocess, in the graph, where it costs nothing.
+        x = (tf.cast(faces, tf.float32)[..., None] - self.mean) / self.std
+        mix_x = mix[:, None, None, None]
+        x = mix_x * x + (1 - mix_x) * tf.reverse(x, [0])
+        y = mix[:, None] * targets + (1 - mix[:, None]) * tf.reverse(targets, [0])
+        y = y * (1 - self.recipe.label_smoothing) + self.recipe.label_smoothing / N_CLASSES
+        with tf.GradientTape() as tape:
+            logits = self.model(x, training=True) + self.adjustment
+            losses = -tf.reduce_sum(y * tf.nn.log_softmax(logits) * self.class_weights, axis=1)
+            loss = tf.reduce_mean(losses)
+            penalty = tf.add_n(self.model.losses) if self.model.losses else 0.0
+            total = loss + penalty
+        gradients = tape.gradient(total, self.model.trainable_variables)
+        if self.recipe.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.clip_norm)
+        self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        for average, weight in zip(self.averaged, self.model.weights, strict=bool(self.averaged)):
+            average.assign(decay * average + (1 - decay) * tf.cast(weight.value, average.dtype))
+        return loss
+
+    def epoch(self, epoch: int, *, quiet: bool) -> dict[str, float]:
+        import tensorflow as tf
+        from tqdm import tqdm
+
+        started = time.monotonic()
+        for index, layer in enumerate(self.model._flatten_layers()):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign(np.array([self.recipe.seed + index, epoch], np.uint32))
+        losses = []
+        bar = tqdm(
+            self._batches(epoch),
+            total=self.steps,
+            desc=f"{self.recipe.run_id} {epoch + 1}/{self.recipe.epochs}",
+            disable=quiet,
+            mininterval=5,
+        )
+        for step, (faces, targets, mix) in enumerate(bar):
+            done = epoch * self.steps + step
+            # A young average forgets faster, else it would carry the first weights for long.
+            decay = min(self.recipe.ema, (1 + done) / (10 + done))
+            loss = self.step_function(
+                tf.constant(faces), tf.constant(targets), tf.constant(mix), tf.constant(decay, tf.float32)
+            )
+            losses.append(loss)
+        row = {"epoch": float(epoch + 1), "train_loss": float(np.mean([float(x) for x in losses]))}
+        if not np.isfinite(row["train_loss"]):
+            raise TrainingError(f"The loss is no longer a number in epoch {epoch + 1}. Lower the learning rate.")
+        row.update(self._validate())
+        row["learning_rate"] = float(self.optimizer.learning_rate)
+        row["seconds"] = round(time.monotonic() - started, 1)
+        if not quiet:
+            tqdm.write(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+        return row
+
+    def _validate(self) -> dict[str, float]:
+        kept = self.kept_weights()
+        own = {f"{i:04d}": np.asarray(v.value) for i, v in enumerate(self.model.variables)}
+        self._assign(kept)
+        logits = batched(lambda x: np.asarray(self.forward(x)), self.network, self.data.val_images)
+        self._assign(own)
+        return metrics_row(self.data.val_labels, softmax(logits))
+
+    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+        """Yield batches that one background thread prepares while the step runs."""
+        import cv2
+
+        cv2.setNumThreads(1)
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.data.train_images))
+        ready: queue.Queue[Any] = queue.Queue(PREFETCH)
+        closed = threading.Event()
+
+        def put(item: Any) -> None:
+            while not closed.is_set():
+                try:
+                    ready.put(item, timeout=0.2)
+                    return
+                except queue.Full:
+                    continue
+
+        def work() -> None:
+            try:
+                for step in range(self.steps):
+                    if closed.is_set():
+                        return
+                    put(self._batch(epoch, step, order))
+            except Exception as error:
+                put(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            for _ in range(self.steps):
+                item = ready.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            closed.set()
+
+    def _batch(
+        self, epoch: int, step: int, order: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        size = self.recipe.batch_size
+        rng = np.random.default_rng([self.recipe.seed, epoch, step])
+        # The last batch is filled from the start of the order: one batch shape, one trace.
+        chosen = np.take(order, np.arange(step * size, (step + 1) * size), mode="wrap")
+        faces = augment(self.data.train_images[chosen], self.network.input.height, self.recipe.augmentation, rng)
+        mixing = self.recipe.mixup > 0 and epoch < self.recipe.epochs - self.recipe.mixup_off
+        mix = rng.beta(self.recipe.mixup, self.recipe.mixup, size) if mixing else np.ones(size)
+        return faces, self.data.train_targets[chosen], mix.astype(np.float32)
+
+    def kept_weights(self) -> dict[str, NDArray[Any]]:
+        """Return the weights that are evaluated: the running average where there is one."""
+        values = {id(w): np.asarray(w.value) for w in self.model.variables}
+        for average, weight in zip(self.averaged, self.model.weights, strict=bool(self.averaged)):
+            values[id(weight)] = average.numpy()
+        return {f"{i:04d}": values[id(w)] for i, w in enumerate(self.model.variables)}
+
+    def _assign(self, arrays: dict[str, NDArray[Any]]) -> None:
+        for index, variable in enumerate(self.model.variables):
+            variable.assign(arrays[f"{index:04d}"])
+
+    def save(self, path: Path, history: list[dict[str, float]]) -> None:
+        arrays = {f"{i:04d}": np.asarray(v.value) for i, v in enumerate(self.model.variables)}
+        arrays |= {f"optimizer_{i:04d}": np.asarray(v.value) for i, v in enumerate(self.optimizer.variables)}
+        arrays |= {f"average_{i:04d}": v.numpy() for i, v in enumerate(self.averaged)}
+        _save(path, arrays, {"history": history})
+
+    def restore(self, path: Path) -> list[dict[str, float]]:
+        try:
+            with np.load(path) as saved:
+                self._assign(saved)
+                for i, variable in enumerate(self.optimizer.variables):
+                    variable.assign(saved[f"optimizer_{i:04d}"])
+                for i, average in enumerate(self.averaged):
+                    average.assign(saved[f"average_{i:04d}"])
+                history: list[dict[str, float]] = json.loads(str(saved["meta"]))["history"]
+                return history
+        except (KeyError, ValueError, OSError) as error:
+            raise TrainingError(f"The checkpoint {path} does not fit this network: {error}") from error

@@ -1,0 +1,229 @@
+"""A recipe says everything that decides how a network is trained; it is saved beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final
+
+from fer_core.architectures import BuildOptions
+from fer_core.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a 48x48 training face. Zero (or one, for `scale`) switches a change off.
+
+    Attributes
+    ----------
+    mirror, vertical_flip
+        Probability of a flip, 0-1.
+    rotation
+        Largest angle in degrees, either way.
+    scale
+        Smallest and largest magnification.
+    shift
+        Largest shift as a fraction of the side, along each axis.
+    shear
+        Largest horizontal shear factor.
+    contrast
+        Largest relative change of contrast around the image mean, 0-1.
+    brightness
+        Largest added grey value, 0-255.
+    patch_probability, patch
+        How often a square is painted over with a random grey, and its smallest and largest side as a fraction
+        (random erasing, Zhong et al. 2017, arXiv:1708.04896).
+    """
+
+    mirror: float = 0.0
+    vertical_flip: float = 0.0
+    rotation: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    shear: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    patch_probability: float = 0.0
+    patch: tuple[float, float] = (0.12, 0.30)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Attributes
+    ----------
+    architecture, name
+        Key in :data:`fer_core.architectures.TABLE` and the recipe's name; together they name the run.
+    build
+        Options of the architecture.
+    protocol
+        ``"finetune"`` trains every layer in the loop; ``"frozen"`` computes the features of a frozen backbone once
+        and trains the head on them.
+    epochs, batch_size, learning_rate, weight_decay, warmup
+        `warmup` is the fraction of all steps with a linearly rising rate; a cosine to zero follows. AdamW
+        (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisation are not decayed.
+    clip_norm
+        Global norm that gradients are clipped to; 0 is off.
+    label_smoothing
+        Weight of the uniform distribution in the targets, 0-1.
+    mixup, mixup_off
+        Parameter of the beta distribution (Zhang et al. 2018, arXiv:1710.09412), and the last epochs without it.
+    ema
+        Decay of the running average of the weights, the weights that are evaluated and kept; 0 is off.
+    loss
+        ``"plain"``, ``"class_weighted"`` (inverse frequency, mean one) or ``"logit_adjusted"`` (Menon et al. 2021,
+        arXiv:2007.07314, tau = 1).
+    targets
+        ``"labels"`` or ``"ferplus"`` (vote distributions over the seven classes).
+    patience
+        Stop after this many epochs without a lower validation loss and keep the best; 0 runs all epochs.
+    feature_copies
+        For the frozen protocol: how many augmented copies of the training set are turned into features.
+    selection
+        Which epoch is kept: ``"accuracy"`` (highest on validation) or ``"loss"`` (lowest).
+    seed
+        Of everything random.
+    """
+
+    architecture: str
+    name: str
+    build: BuildOptions = field(default_factory=BuildOptions)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    protocol: str = "finetune"
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    warmup: float = 0.1
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    mixup_off: int = 0
+    ema: float = 0.0
+    loss: str = "plain"
+    targets: str = "labels"
+    patience: int = 0
+    feature_copies: int = 8
+    selection: str = "accuracy"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        choices = {
+            "protocol": ("finetune", "frozen"),
+            "loss": ("plain", "class_weighted", "logit_adjusted"),
+            "targets": ("labels", "ferplus"),
+            "selection": ("accuracy", "loss"),
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise TrainingError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
+        for name in ("epochs", "batch_size", "feature_copies"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run and of the model it makes, for example ``mobilenet-report``."""
+        return f"{self.architecture}-{self.name}".replace("_", "-")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        TrainingError
+            If a field is unknown or missing.
+        """
+        try:
+            data = dict(values)
+            data["build"] = BuildOptions(**data["build"])
+            augmentation = {k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()}
+            data["augmentation"] = Augmentation(**augmentation)
+            return cls(**data)
+        except (TypeError, KeyError) as error:
+            raise TrainingError(f"This recipe cannot be read: {error}.") from error
+
+    def with_overrides(self, **changes: Any) -> Recipe:
+        """Return a copy with some fields changed; a name of :class:`BuildOptions` changes that part."""
+        own = {f.name for f in fields(self)}
+        build = {k: v for k, v in changes.items() if k not in own}
+        rest = {k: v for k, v in changes.items() if k in own}
+        return replace(self, build=replace(self.build, **build), **rest)
+
+
+REPORT_AUGMENTATION: Final = Augmentation(mirror=0.5, vertical_flip=0.5, rotation=5, shift=0.2, shear=0.2)
+"""The report's: shifts 20 %, rotation 5 degrees, shear 20 %, both flips."""
+
+FACE_AUGMENTATION: Final = Augmentation(
+    mirror=0.5,
+    rotation=14,
+    scale=(0.88, 1.18),
+    shift=0.07,
+    contrast=0.3,
+    brightness=30,
+    patch_probability=0.4,
+    patch=(0.12, 0.33),
+)
+"""For 48x48 faces: a face may be mirrored, tilted and moved a little, never turned upside down."""
+
+
+def _report(architecture: str, **build: Any) -> Recipe:
+    """Return the report's protocol: frozen backbone, its head, Adam, at most 50 epochs, early stopping on loss."""
+    return Recipe(
+        architecture=architecture,
+        name="report",
+        build=BuildOptions(head="report", **build),
+        augmentation=REPORT_AUGMENTATION,
+        protocol="frozen",
+        epochs=50,
+        batch_size=32,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        warmup=0.0,
+        clip_norm=0.0,
+        patience=5,
+        selection="loss",
+    )
+
+
+RECIPES: Final[dict[str, dict[str, Recipe]]] = {
+    "mobilenet": {
+        "report": _report("mobilenet", size=96, backbone_weights="imagenet"),
+        "flagship": Recipe(
+            architecture="mobilenet",
+            name="flagship",
+            build=BuildOptions(size=96, cut="conv_pw_11_relu", input_stats="caffe", dropout=0.3),
+            augmentation=FACE_AUGMENTATION,
+            epochs=26,
+            learning_rate=1e-3,
+            weight_decay=1e-3,
+            label_smoothing=0.1,
+            mixup=0.2,
+            mixup_off=3,
+            ema=0.998,
+        ),
+    },
+}
+"""Architecture -> recipe name -> recipe."""
+
+
+def get_recipe(architecture: str, name: str) -> Recipe:
+    """Return a recipe of :data:`RECIPES`.
+
+    Raises
+    ------
+    TrainingError
+        If there is none of that name; the message lists what there is.
+    """
+    if architecture not in RECIPES:
+        raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(sorted(RECIPES))}.")
+    if name not in RECIPES[architecture]:
+        known = ", ".join(sorted(RECIPES[architecture]))
+        raise TrainingError(f"{architecture} has no recipe {name!r}. Known: {known}.")
+    return RECIPES[architecture][name]
