@@ -67,7 +67,7 @@ def test_the_benchmark_photo_is_hd_and_not_offered_to_visitors():
 
 
 def test_an_unknown_sample_is_refused_with_the_known_ones():
-    with pytest.raises(FerError, match="no sample photo 'lena'.*astronaut"):
+    with pytest.raises(FerError, match=r"no sample photo 'lena'.*astronaut"):
         samples.load("lena")
 
 
