@@ -128,7 +128,7 @@ def _open(sample_id: str) -> Image.Image:
 
 
 def _group() -> Image.Image:
-    """Hang five portraits of different sizes on one wall; faces are from about 50 to 170 pixels high."""
+    """Hang five portraits of different sizes on one wall; faces are from about 80 to 190 pixels high."""
     from PIL import Image as image_module
 
     wall = image_module.new("RGB", (1280, 620), (222, 217, 207))
