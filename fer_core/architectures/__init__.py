@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from fer_core.preprocessing import InputSpec
 
 TABLE: Final[dict[str, str]] = {
+    "custom_cnn": "fer_core.architectures.custom_cnn",
+    "inception_v3": "fer_core.architectures.inception_v3",
     "mobilenet": "fer_core.architectures.mobilenet",
+    "resnet50": "fer_core.architectures.resnet50",
+    "vgg16": "fer_core.architectures.vgg16",
 }
 """Architecture name -> module with ``build(options: BuildOptions) -> Network``."""
 
@@ -39,8 +43,6 @@ class BuildOptions:
         Rate before the last dense layer of the linear head.
     input_stats
         ``"auto"`` uses the scaling the backbone was trained with; ``"tf"``, ``"caffe"`` or ``"unit"`` force one.
-    width
-        Multiplier of the number of filters, for networks built from scratch.
     """
 
     size: int = 96
@@ -49,7 +51,6 @@ class BuildOptions:
     head: str = "linear"
     dropout: float = 0.3
     input_stats: str = "auto"
-    width: float = 1.0
 
 
 @dataclass(frozen=True)

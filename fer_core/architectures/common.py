@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fer_core.architectures import BuildOptions
+from fer_core.architectures import BuildOptions, Network
 from fer_core.errors import TrainingError
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import InputSpec
@@ -32,21 +32,45 @@ def input_spec(options: BuildOptions, default_stats: str) -> InputSpec:
     )
 
 
-def load_backbone(factory: Callable[..., Any], options: BuildOptions) -> Any:
+def load_backbone(factory: Callable[..., Any], options: BuildOptions, *, bare: bool = False) -> Any:
     """Return a ``keras.applications`` model without top, for three channels, with the wanted weights.
+
+    With `bare` the weights stay random: the caller loads them into a part of the network.
 
     Raises
     ------
     TrainingError
         If the weights file is missing or does not fit, or the download of ImageNet weights fails.
     """
-    wanted: str | None = None if options.backbone_weights == "none" else options.backbone_weights
-    if wanted not in (None, "imagenet") and not Path(str(wanted)).is_file():
-        raise TrainingError(f"There is no weights file {wanted}. Give --backbone-weights imagenet, a path, or none.")
+    wanted = None if bare or options.backbone_weights == "none" else options.backbone_weights
+    shape = (options.size, options.size, 3)
+    if wanted == "imagenet":
+        try:
+            return factory(weights="imagenet", include_top=False, input_shape=shape)
+        except Exception as error:
+            raise TrainingError(
+                f"The ImageNet weights could not be downloaded ({error}). Give --backbone-weights with a file."
+            ) from error
+    model = factory(weights=None, include_top=False, input_shape=shape)
+    if wanted:
+        load_weights(model, wanted)
+    return model
+
+
+def load_weights(model: Any, path: str) -> None:
+    """Load a weights file into a model.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing or holds the weights of another network.
+    """
+    if not Path(path).is_file():
+        raise TrainingError(f"There is no weights file {path}. Give --backbone-weights imagenet, a path, or none.")
     try:
-        return factory(weights=wanted, include_top=False, input_shape=(options.size, options.size, 3))
+        model.load_weights(path)
     except Exception as error:
-        raise TrainingError(f"The backbone weights {wanted!r} could not be loaded: {error}") from error
+        raise TrainingError(f"The weights in {path} do not fit this network: {error}") from error
 
 
 def layer_output(model: Any, name: str) -> Any:
@@ -86,3 +110,45 @@ def add_head(maps: Any, options: BuildOptions) -> tuple[Any, str]:
     else:
         raise TrainingError(f"Unknown head {options.head!r}; known are linear and report.")
     return layers.Dense(N_CLASSES, name="logits", dtype="float32")(x), embedding
+
+
+def network(
+    backbone_input: Any,
+    maps: Any,
+    options: BuildOptions,
+    *,
+    name: str,
+    maps_layer: str,
+    stats: str,
+    cam_candidates: tuple[str, ...],
+) -> Network:
+    """Put a head on feature maps and describe the result.
+
+    Parameters
+    ----------
+    backbone_input, maps
+        Keras tensors: the input and the last convolutional feature maps.
+    options
+        What the recipe asks for.
+    name
+        Of the Keras model.
+    maps_layer
+        Name of the layer that gives `maps`.
+    stats
+        Scaling that the backbone was trained with.
+    cam_candidates
+        Inner layers that a saliency method may look at, deepest first; those beyond the cut are left out.
+    """
+    import keras
+
+    logits, embedding = add_head(maps, options)
+    model = keras.Model(backbone_input, logits, name=name)
+    inside = {layer.name for layer in model.layers}
+    return Network(
+        model=model,
+        input=input_spec(options, stats),
+        maps_layer=maps_layer,
+        pool_layer="pool",
+        embedding_layer=embedding,
+        cam_layers=tuple(dict.fromkeys(n for n in (maps_layer, *cam_candidates) if n in inside)),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_core.architectures import BuildOptions, Network
-from fer_core.architectures.common import add_head, input_spec, layer_output, load_backbone
+from fer_core.architectures.common import layer_output, load_backbone, network
 
 
 def build(options: BuildOptions) -> Network:
@@ -21,15 +21,12 @@ def build(options: BuildOptions) -> Network:
 
     backbone = load_backbone(keras.applications.MobileNet, options)
     maps_layer = options.cut or "conv_pw_13_relu"
-    logits, embedding = add_head(layer_output(backbone, maps_layer), options)
-    model = keras.Model(backbone.input, logits, name="mobilenet")
-    inside = {layer.name for layer in model.layers}
-    deepest_first = (maps_layer, "conv_pw_13_relu", "conv_pw_11_relu", "conv_pw_5_relu")
-    return Network(
-        model=model,
-        input=input_spec(options, "tf"),
+    return network(
+        backbone.input,
+        layer_output(backbone, maps_layer),
+        options,
+        name="mobilenet",
         maps_layer=maps_layer,
-        pool_layer="pool",
-        embedding_layer=embedding,
-        cam_layers=tuple(dict.fromkeys(name for name in deepest_first if name in inside)),
+        stats="tf",
+        cam_candidates=("conv_pw_13_relu", "conv_pw_11_relu", "conv_pw_5_relu"),
     )

@@ -31,10 +31,10 @@ def augment(faces: NDArray[np.uint8], size: int, spec: Augmentation, rng: np.ran
     -------
     ``(N, size, size)`` uint8.
     """
-    count, height, width = faces.shape
+    count, height, width = len(faces), faces.shape[1], faces.shape[2]
     out = np.empty((count, size, size), np.uint8)
-    angle = np.deg2rad(rng.uniform(-spec.rotation, spec.rotation, count))
-    scale = rng.uniform(*spec.scale, count)
+    angle: NDArray[np.float64] = np.deg2rad(rng.uniform(-spec.rotation, spec.rotation, count))
+    scale = rng.uniform(spec.scale[0], spec.scale[1], count)
     shift = rng.uniform(-spec.shift, spec.shift, (count, 2)) * size
     shear = rng.uniform(-spec.shear, spec.shear, count)
     flip_x = np.where(rng.random(count) < spec.mirror, -1.0, 1.0)
@@ -42,7 +42,7 @@ def augment(faces: NDArray[np.uint8], size: int, spec: Augmentation, rng: np.ran
     contrast = 1 + rng.uniform(-spec.contrast, spec.contrast, count)
     brightness = rng.uniform(-spec.brightness, spec.brightness, count)
     patched = rng.random(count) < spec.patch_probability
-    side = (rng.uniform(*spec.patch, (count, 2)) * size).astype(int)
+    side = (rng.uniform(spec.patch[0], spec.patch[1], (count, 2)) * size).astype(int)
     corner = (rng.random((count, 2)) * (size - side)).astype(int)
     grey = rng.integers(0, 256, count)
     changes_tone = spec.contrast > 0 or spec.brightness > 0

@@ -94,7 +94,8 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Return probabilities ``(N, 7)`` float32 of logits ``(N, 7)``."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted.astype(np.float64))
-    return (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+    probabilities: NDArray[np.float32] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
 
 
 def metrics_row(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:

@@ -143,7 +143,9 @@ class Recipe:
         try:
             data = dict(values)
             data["build"] = BuildOptions(**data["build"])
-            augmentation = {k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()}
+            augmentation: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()
+            }
             data["augmentation"] = Augmentation(**augmentation)
             return cls(**data)
         except (TypeError, KeyError) as error:
@@ -173,14 +175,17 @@ FACE_AUGMENTATION: Final = Augmentation(
 """For 48x48 faces: a face may be mirrored, tilted and moved a little, never turned upside down."""
 
 
-def _report(architecture: str, **build: Any) -> Recipe:
-    """Return the report's protocol: frozen backbone, its head, Adam, at most 50 epochs, early stopping on loss."""
+def _report(architecture: str, *, protocol: str = "frozen", **build: Any) -> Recipe:
+    """Return the report's protocol: its head, Adam, at most 50 epochs, early stopping on the validation loss.
+
+    Networks without pretrained weights are trained whole (`protocol` ``"finetune"``).
+    """
     return Recipe(
         architecture=architecture,
         name="report",
         build=BuildOptions(head="report", **build),
         augmentation=REPORT_AUGMENTATION,
-        protocol="frozen",
+        protocol=protocol,
         epochs=50,
         batch_size=32,
         learning_rate=1e-3,
@@ -192,22 +197,41 @@ def _report(architecture: str, **build: Any) -> Recipe:
     )
 
 
+def _improved(architecture: str, name: str = "improved", *, epochs: int, **changes: Any) -> Recipe:
+    """Return the better recipe, which all networks share but for what `changes` names."""
+    return Recipe(
+        architecture=architecture,
+        name=name,
+        augmentation=FACE_AUGMENTATION,
+        epochs=epochs,
+        label_smoothing=0.1,
+        mixup=0.2,
+        mixup_off=3,
+        ema=0.998,
+    ).with_overrides(**changes)
+
+
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
+    "custom_cnn": {
+        "report": _report("custom_cnn", protocol="finetune", size=48),
+        "improved": _improved("custom_cnn", epochs=40, size=48),
+    },
+    "inception_v3": {
+        "report": _report("inception_v3", size=96, cut="mixed5", backbone_weights="imagenet"),
+        "improved": _improved("inception_v3", epochs=15, size=96, cut="mixed5", backbone_weights="imagenet"),
+    },
     "mobilenet": {
         "report": _report("mobilenet", size=96, backbone_weights="imagenet"),
-        "flagship": Recipe(
-            architecture="mobilenet",
-            name="flagship",
-            build=BuildOptions(size=96, cut="conv_pw_11_relu", input_stats="caffe", dropout=0.3),
-            augmentation=FACE_AUGMENTATION,
-            epochs=26,
-            learning_rate=1e-3,
-            weight_decay=1e-3,
-            label_smoothing=0.1,
-            mixup=0.2,
-            mixup_off=3,
-            ema=0.998,
-        ),
+        "improved": _improved("mobilenet", epochs=20, size=96, cut="conv_pw_11_relu", backbone_weights="imagenet"),
+        "flagship": _improved("mobilenet", "flagship", epochs=26, size=96, cut="conv_pw_11_relu", input_stats="caffe"),
+    },
+    "resnet50": {
+        "report": _report("resnet50", protocol="finetune", size=48),
+        "improved": _improved("resnet50", epochs=20, size=64),
+    },
+    "vgg16": {
+        "report": _report("vgg16", size=48, backbone_weights="imagenet"),
+        "improved": _improved("vgg16", epochs=10, size=48, backbone_weights="imagenet", learning_rate=3e-4),
     },
 }
 """Architecture -> recipe name -> recipe."""
