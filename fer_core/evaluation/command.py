@@ -1,0 +1,221 @@
+"""``python -m fer_core evaluate``: recompute every card and the README's table from the stored predictions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from fer_core.errors import FerError
+from fer_core.labels import EMOTIONS, display_name
+from fer_core.registry import PREDICTIONS_FILE, README_FILE, ModelCard, load_registry, write_card
+from fer_core.settings import ROOT, Settings
+
+PARTS: Final[dict[str, str]] = {
+    "all": "all 7,178 test images",
+    "private": "PrivateTest",
+    "private_clean": "PrivateTest without leaks",
+    "val": "validation",
+}
+"""What figures are reported on, and how it is called."""
+
+OVERALL: Final = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece")
+_START, _END = "<!-- models: made by python -m fer_core evaluate -->", "<!-- end of models -->"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--models", type=Path, help="folder of models (default: FER_MODELS_DIR)")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if a figure is not the recomputed one"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Recompute; return 0, or 1 if `--check` found a difference."""
+    from fer_core.evaluation import predictions
+
+    settings = Settings.from_environment()
+    registry = load_registry(args.models or settings.models_dir)
+    for _, sentence in registry.problems:
+        sys.stderr.write(sentence + "\n")
+    different = [folder for folder, _ in registry.problems]
+    cards = []
+    for card in registry.cards:
+        stored = predictions.read(card.path(PREDICTIONS_FILE))
+        fresh = replace(card, metrics=card_metrics(stored) | _ferplus(card, stored, settings.ferplus_csv))
+        cards.append(fresh)
+        readme = card.directory / README_FILE
+        if args.check:
+            if fresh.to_json() != card.to_json() or not readme.is_file() or readme.read_text() != card_text(fresh):
+                different.append(card.id)
+        else:
+            write_card(fresh)
+            readme.write_text(card_text(fresh))
+            sys.stdout.write(f"{card.id}: {fresh.metrics['private']['accuracy']:.4f} on PrivateTest\n")
+    page = ROOT / "README.md"
+    if args.models is None and settings.models_dir == Settings.models_dir and page.is_file():
+        text = page.read_text()
+        wanted = with_table(text, cards)
+        if args.check and wanted != text:
+            different.append("README.md")
+        elif not args.check:
+            page.write_text(wanted)
+    if different:
+        sys.stderr.write(
+            f"Not as the stored predictions say: {', '.join(different)}. Run python -m fer_core evaluate.\n"
+        )
+    return 1 if different else 0
+
+
+def card_metrics(stored: Any) -> dict[str, Any]:
+    """Return the ``metrics`` of a card: for each part of :data:`PARTS` the figures of these predictions.
+
+    Parameters
+    ----------
+    stored : Predictions
+        Validation and test predictions of one model.
+
+    Returns
+    -------
+    dict
+        Part -> ``n``, the metrics of :data:`OVERALL`, ``intervals`` (metric -> [low, high], 95 % bootstrap),
+        ``per_class`` (class -> precision, recall, f1, support, and the intervals of the first three) and
+        ``confusion`` (7 lists of 7 counts, rows are labels).
+    """
+    from fer_core.data.tables import leaked
+    from fer_core.evaluation import metrics
+    from fer_core.evaluation.predictions import Selection
+
+    figures = {}
+    for part in PARTS:
+        assert part in get_args(Selection)
+        rows = stored.select(part, leaked=leaked())
+        summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+        figures[part] = {
+            "n": summary["n"],
+            **{name: summary[name]["value"] for name in OVERALL},
+            "intervals": {name: [summary[name]["low"], summary[name]["high"]] for name in OVERALL},
+            "per_class": {emotion: _class_figures(summary["per_class"][emotion]) for emotion in EMOTIONS},
+            "confusion": summary["confusion"],
+        }
+    return figures
+
+
+def _class_figures(scores: dict[str, Any]) -> dict[str, Any]:
+    names = ("precision", "recall", "f1")
+    return {
+        "support": scores["support"],
+        "predicted": scores["predicted"],
+        **{name: scores[name]["value"] for name in names},
+        "intervals": {name: [scores[name]["low"], scores[name]["high"]] for name in names},
+    }
+
+
+def _ferplus(card: ModelCard, stored: Any, votes_file: Path | None) -> dict[str, Any]:
+    """Return the agreement with FER+ on PrivateTest; the card's own figures where the votes are not at hand."""
+    from fer_core.data.ferplus import read_votes
+    from fer_core.evaluation import agreement
+
+    if votes_file is None:
+        return {"ferplus": card.metrics["ferplus"]} if "ferplus" in card.metrics else {}
+    return {"ferplus": agreement.summarise(stored.select("private"), read_votes(votes_file))}
+
+
+def table(cards: list[ModelCard]) -> str:
+    """Return the models as a Markdown table, best on validation first."""
+    lines = [
+        "| model | parameters | accuracy, all 7,178 | accuracy, PrivateTest | without leaks | macro-F1 | "
+        "disgust recall | ECE |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for card in cards:
+        private, clean = card.metrics["private"], card.metrics["private_clean"]
+        low, high = private["intervals"]["accuracy"]
+        lines.append(
+            f"| [{card.name}](models/{card.id}/README.md) | {card.parameters / 1e6:.1f} M "
+            f"| {card.metrics['all']['accuracy']:.1%} | {private['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
+            f"| {clean['accuracy']:.1%} | {private['macro_f1']:.3f} "
+            f"| {private['per_class']['disgust']['recall']:.2f} | {private['ece']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def with_table(text: str, cards: list[ModelCard]) -> str:
+    """Return a page with the table of models put between its two marks.
+
+    Raises
+    ------
+    FerError
+        If the marks are missing.
+    """
+    if _START not in text or _END not in text:
+        raise FerError(f"README.md lacks the marks {_START} and {_END}; put them where the table belongs.")
+    before, rest = text.split(_START, 1)
+    return f"{before}{_START}\n{table(cards)}\n{_END}{rest.split(_END, 1)[1]}"
+
+
+def card_text(card: ModelCard) -> str:
+    """Return the README of a model folder, every figure from the card."""
+    recipe = card.training
+    lines = [
+        f"# {card.name}",
+        "",
+        card.summary,
+        "",
+        f"- Architecture `{card.architecture}`, {card.parameters:,} parameters; input {card.input.height}x"
+        f"{card.input.width}, {card.input.channels} channel{'s' if card.input.channels > 1 else ''}.",
+        f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: kept epoch "
+        f"{recipe['kept_epoch']} of {recipe['epochs_run']}; backbone weights `{recipe['build']['backbone_weights']}`.",
+        f"- Temperature {card.temperature:.3f}, fitted on validation.",
+        f"- Licence of the weights: {card.license}. {card.notice}",
+        "",
+        "## Figures",
+        "",
+        "Recomputed from `predictions.parquet` by `python -m fer_core evaluate`; in brackets 95 % bootstrap intervals.",
+        "",
+        "| | " + " | ".join(PARTS.values()) + " |",
+        "|---|" + "---|" * len(PARTS),
+    ]
+    lines.append("| images | " + " | ".join(f"{card.metrics[part]['n']:,}" for part in PARTS) + " |")
+    for name in OVERALL:
+        cells = []
+        for part in PARTS:
+            low, high = card.metrics[part]["intervals"][name]
+            cells.append(f"{card.metrics[part][name]:.4f} ({low:.4f} to {high:.4f})")
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "PrivateTest, class by class:",
+        "",
+        "| class | precision | recall | F1 | images |",
+        "|---|---|---|---|---|",
+    ]
+    for emotion in EMOTIONS:
+        scores = card.metrics["private"]["per_class"][emotion]
+        shown = " | ".join(_figure(scores[name]) for name in ("precision", "recall", "f1"))
+        lines.append(f"| {display_name(emotion)} | {shown} | {scores['support']} |")
+    if "ferplus" in card.metrics:
+        votes = card.metrics["ferplus"]
+        lines += [
+            "",
+            f"Against the FER+ votes of {votes['n']:,} PrivateTest images: the majority agrees with the model on "
+            f"{votes['model']['value']:.1%} and with the FER2013 label on {votes['fer2013_labels']['value']:.1%}; "
+            f"KL divergence from the votes {votes['kl']['value']:.3f} nats.",
+        ]
+    lines += [
+        "",
+        "## Use and limits",
+        "",
+        "For teaching and demonstration. A score says how well a picture fits a label of FER2013, not what somebody "
+        "feels. Inferring emotions of people at work or in education is prohibited in the EU (AI Act, art. 5(1)(f)). "
+        "FER2013 was collected by web search and its labels are disputed; expect worse on other pictures.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
