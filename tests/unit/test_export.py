@@ -1,0 +1,80 @@
+"""From a trained network to a model folder that serves the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_core import architectures
+from fer_core.architectures import BuildOptions
+from fer_core.data import splits
+from fer_core.data.fer2013 import Fer2013
+from fer_core.errors import TrainingError
+from fer_core.registry import HISTORY_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, load_card
+from fer_core.training.recipe import Recipe
+
+pytestmark = pytest.mark.train
+
+
+def small_dataset() -> Fer2013:
+    rng = np.random.default_rng(0)
+    count = 420
+    labels = np.arange(count) % 7
+    usage = np.array(["Training"] * 280 + ["PublicTest"] * 70 + ["PrivateTest"] * 70)
+    names = np.array([f"row/{i:05d}" for i in range(count)])
+    return Fer2013(rng.integers(0, 256, (count, 48, 48), dtype=np.uint8), labels, usage, names)
+
+
+def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    from fer_core.classifier import load_classifier
+    from fer_core.evaluation import predictions
+    from fer_core.training.export import Words, export
+    from fer_core.training.loop import Run, predict_logits, softmax
+
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    keras.utils.set_random_seed(3)
+    network = architectures.build("toy", BuildOptions())
+    recipe = Recipe("toy", "t", build=BuildOptions(backbone_weights="some/where/backbone.weights.h5"))
+    dataset = small_dataset()
+    history = tmp_path / "h.csv"
+    history.write_text("epoch,val_loss\n1,2\n")
+    words = Words("Toy", "A toy.", "Apache-2.0", "")
+    folder = tmp_path / "toy-t"
+    card = export(Run(network, recipe, [{"epoch": 1.0}], 0), dataset, splits.assign(dataset), folder, history, words)
+
+    assert load_card(folder, verify=True) == card
+    assert set(card.files) == {ONNX_FILE, WEIGHTS_FILE, PREDICTIONS_FILE, HISTORY_FILE}
+    assert card.training["build"]["backbone_weights"] == "backbone.weights.h5", "a folder of one machine in the card"
+
+    served = load_classifier(card)
+    expected = predict_logits(network, dataset.images[280:])
+    np.testing.assert_allclose(served.logits(dataset.images[280:]), expected, atol=1e-4)
+    stored = predictions.read(card.path(PREDICTIONS_FILE)).select("all")
+    at = [int(name.removeprefix("row/")) for name in stored.names]
+    np.testing.assert_allclose(stored.proba, softmax(expected / card.temperature)[np.array(at) - 280], atol=1e-4)
+    np.testing.assert_array_equal(stored.labels, dataset.labels[at])
+
+    fresh = architectures.build("toy", BuildOptions())
+    fresh.model.load_weights(folder / WEIGHTS_FILE)
+    np.testing.assert_allclose(predict_logits(fresh, dataset.images[280:]), expected, atol=1e-5)
+
+
+def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_core.training import export
+
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    monkeypatch.setattr(export, "ONNX_LIMIT", 10)
+    assert not export.to_onnx(architectures.build("toy", BuildOptions()), tmp_path / ONNX_FILE)
+    assert not (tmp_path / ONNX_FILE).exists()
+
+
+def test_a_recipe_nobody_described_cannot_be_shipped() -> None:
+    from fer_core.training.words import words_for
+
+    assert words_for(Recipe("mobilenet", "report")).license
+    with pytest.raises(TrainingError, match="add one"):
+        words_for(Recipe("mobilenet", "unheard-of"))
