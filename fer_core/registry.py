@@ -38,8 +38,10 @@ from fer_core.preprocessing import InputSpec, is_number
 
 CARD_FILE: Final = "model.json"
 ONNX_FILE: Final = "model.onnx"
-WEIGHTS_FILE: Final = "weights.h5"
+WEIGHTS_FILE: Final = "model.weights.h5"
 PREDICTIONS_FILE: Final = "predictions.parquet"
+MIRROR_FILE: Final = "predictions_mirror.parquet"
+"""As ``predictions.parquet``, for the mirrored image: the mean of both is the test-time mirror."""
 HISTORY_FILE: Final = "history.csv"
 README_FILE: Final = "README.md"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,15 @@ from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
 from fer_core.evaluation import calibration, predictions
 from fer_core.labels import EMOTIONS
-from fer_core.registry import HISTORY_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, write_card
+from fer_core.registry import (
+    HISTORY_FILE,
+    MIRROR_FILE,
+    ONNX_FILE,
+    PREDICTIONS_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    write_card,
+)
 from fer_core.training.loop import Run, predict_logits, softmax
 
 if TYPE_CHECKING:
@@ -141,15 +149,17 @@ def export(
     has_onnx = to_onnx(network, directory / ONNX_FILE)
     shutil.copyfile(history, directory / HISTORY_FILE)
 
-    logits = {s: predict_logits(network, dataset.images[splits == s]) for s in ("val", "public", "private")}
-    temperature = calibration.fit_temperature(dataset.labels[splits == "val"], logits["val"])
+    parts = ("val", "public", "private")
+    rows = np.concatenate([np.flatnonzero(splits == part) for part in parts])
+    images = np.asarray(dataset.images[rows])
+    plain, mirrored = predict_logits(network, images), predict_logits(network, images[:, :, ::-1])
+    on_val = splits[rows] == "val"
+    temperature = round(calibration.fit_temperature(dataset.labels[rows][on_val], plain[on_val]), 6)
     stored = predictions.Predictions(
-        names=np.concatenate([dataset.names[splits == s] for s in logits]),
-        split=np.concatenate([splits[splits == s] for s in logits]),
-        labels=np.concatenate([dataset.labels[splits == s] for s in logits]),
-        proba=np.concatenate([softmax(values / temperature) for values in logits.values()]),
+        dataset.names[rows], splits[rows], dataset.labels[rows], softmax(plain / temperature)
     )
     predictions.write(directory / PREDICTIONS_FILE, stored)
+    predictions.write(directory / MIRROR_FILE, replace(stored, proba=softmax(mirrored / temperature)))
 
     recipe = run.recipe.to_json()
     # A weights file is named, not located: its folder is of one machine only.
@@ -165,7 +175,7 @@ def export(
             input=network.input,
             outputs=("logits", "embedding", "maps") if has_onnx else (),
             cam_layers=network.cam_layers,
-            temperature=round(float(temperature), 6),
+            temperature=temperature,
             files={},
             metrics=card_metrics(stored),
             training=recipe | {"kept_epoch": run.kept_epoch + 1, "epochs_run": len(run.history)},

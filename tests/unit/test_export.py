@@ -12,7 +12,7 @@ from fer_core.architectures import BuildOptions
 from fer_core.data import splits
 from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
-from fer_core.registry import HISTORY_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, load_card
+from fer_core.registry import HISTORY_FILE, MIRROR_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, load_card
 from fer_core.training.recipe import Recipe
 
 pytestmark = pytest.mark.train
@@ -47,7 +47,7 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     card = export(Run(network, recipe, [{"epoch": 1.0}], 0), dataset, splits.assign(dataset), folder, history, words)
 
     assert load_card(folder, verify=True) == card
-    assert set(card.files) == {ONNX_FILE, WEIGHTS_FILE, PREDICTIONS_FILE, HISTORY_FILE}
+    assert set(card.files) == {ONNX_FILE, WEIGHTS_FILE, PREDICTIONS_FILE, MIRROR_FILE, HISTORY_FILE}
     assert card.training["build"]["backbone_weights"] == "backbone.weights.h5", "a folder of one machine in the card"
 
     served = load_classifier(card)
@@ -57,6 +57,9 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     at = [int(name.removeprefix("row/")) for name in stored.names]
     np.testing.assert_allclose(stored.proba, softmax(expected / card.temperature)[np.array(at) - 280], atol=1e-4)
     np.testing.assert_array_equal(stored.labels, dataset.labels[at])
+    mirrored = predictions.read(card.path(MIRROR_FILE)).select("all")
+    of_mirror = served.predict_proba(dataset.images[at][:, :, ::-1])
+    np.testing.assert_allclose(mirrored.proba, of_mirror, atol=1e-4)
 
     fresh = architectures.build("toy", BuildOptions())
     fresh.model.load_weights(folder / WEIGHTS_FILE)
