@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SIDE = 48
 USAGES = ("Training", "PublicTest", "PrivateTest")
+DOWNLOADED = "fer2013.json"  # in the cache folder: where a download lies, see fer_core.data.download
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 _CACHE_FORMAT = 2  # raise when the content of the cache changes
 
@@ -83,7 +84,7 @@ def open_dataset(
     ----------
     path
         The Kaggle folder (holding ``train`` and ``test``), ``fer2013.zip``, ``fer2013.csv``, or a folder with one of
-        these. Without it, ``FER_DATA_DIR``.
+        these. Without it, ``FER_DATA_DIR``, and without that what ``python -m fer_core data download`` has got.
     settings
         Where the cache lies. By default read from the environment.
     progress
@@ -97,7 +98,7 @@ def open_dataset(
         If what is there is not FER2013 or cannot be read.
     """
     settings = settings or Settings.from_environment()
-    source = _locate(Path(path) if path is not None else settings.data_dir)
+    source = _locate(Path(path) if path is not None else settings.data_dir or _downloaded(settings))
     cache = settings.cache_dir / f"fer2013-{_fingerprint(source)}"
     if not (cache / "meta.json").is_file():
         _fill_cache(source, cache, progress)
@@ -119,6 +120,14 @@ def open_dataset(
 def pixel_hashes(images: NDArray[np.uint8]) -> NDArray[np.str_]:
     """Return the SHA-1 of each image's pixels, ``(N,)`` str of 40 characters. Equal pictures have equal hashes."""
     return np.array([hashlib.sha1(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images], dtype="U40")
+
+
+def _downloaded(settings: Settings) -> Path | None:
+    try:
+        folder = Path(json.loads((settings.cache_dir / DOWNLOADED).read_text())["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return folder if folder.is_dir() else None
 
 
 def _locate(path: Path | None) -> Path:
