@@ -1,0 +1,309 @@
+"""Look through FER2013: filter, sort, page, and everything that is known of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from fer_core.data import tables
+from fer_core.data.catalogue import FLAGS, SPLITS, Catalogue
+from fer_core.data.fer2013 import Fer2013
+from fer_core.errors import FerError
+from fer_core.images import data_uri
+from fer_core.labels import EMOTIONS, N_CLASSES, index_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fer_core.data.ferplus import Votes
+    from fer_core.evaluation.predictions import Predictions
+
+PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "all": SPLITS,
+    "training": ("train", "val"),
+    "test": ("public", "private"),
+    "train": ("train",),
+    "val": ("val",),
+    "public": ("public",),
+    "private": ("private",),
+}
+"""What can be asked for -> the splits it consists of."""
+
+SORTS: Final[Mapping[str, str]] = {
+    "name": "File name",
+    "margin": "Margin, most wrong first",
+    "-margin": "Margin, most right first",
+    "agreement": "Votes for the label, fewest first",
+    "-agreement": "Votes for the label, most first",
+    "brightness": "Darkest first",
+    "-brightness": "Brightest first",
+    "contrast": "Flattest first",
+    "sharpness": "Softest first",
+    "-sharpness": "Sharpest first",
+}
+"""Orders -> in words. ``margin`` needs a model, ``agreement`` the FER+ votes."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked of the browser.
+
+    Attributes
+    ----------
+    part
+        A key of :data:`PARTS`.
+    label, predicted
+        Class names; None for any. `predicted` needs scores.
+    flag
+        A key of ``FLAGS``; None for any image.
+    agreement
+        Smallest and largest share of the votes that the label got, 0-1. Needs votes.
+    margin
+        Smallest and largest score of the label minus the best other score, -1 to 1. Needs scores.
+    sort
+        A key of :data:`SORTS`.
+    """
+
+    part: str = "all"
+    label: str | None = None
+    predicted: str | None = None
+    flag: str | None = None
+    agreement: tuple[float, float] = (0.0, 1.0)
+    margin: tuple[float, float] = (-1.0, 1.0)
+    sort: str = "name"
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether only images with scores can answer."""
+        return self.predicted is not None or tuple(self.margin) != (-1.0, 1.0) or self.sort.endswith("margin")
+
+    @property
+    def needs_votes(self) -> bool:
+        """Whether only images with votes can answer."""
+        return tuple(self.agreement) != (0.0, 1.0) or self.sort.endswith("agreement")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one model says, in the order of the catalogue; NaN where there is no stored prediction (training images).
+
+    Attributes
+    ----------
+    proba
+        ``(N, 7)`` float32.
+    predicted
+        ``(N,)`` int64, class of the highest score; -1 without one.
+    margin
+        ``(N,)`` float32, score of the label minus the best other score.
+    """
+
+    proba: NDArray[np.float32]
+    predicted: NDArray[np.int64]
+    margin: NDArray[np.float32]
+
+
+def align(predictions: Predictions, catalogue: Catalogue) -> Scores:
+    """Put a model's stored predictions into the order of the catalogue; names it does not have are left out."""
+    at = catalogue.index_of(predictions.names)
+    proba = np.full((len(catalogue), N_CLASSES), np.nan, dtype=np.float32)
+    proba[at[at >= 0]] = predictions.proba[at >= 0]
+    known = ~np.isnan(proba[:, 0])
+    own = proba[np.arange(len(catalogue)), catalogue.labels]
+    others = proba.copy()
+    others[np.arange(len(catalogue)), catalogue.labels] = -1
+    predicted = np.full(len(catalogue), -1, dtype=np.int64)
+    predicted[known] = proba[known].argmax(axis=1)
+    return Scores(proba, predicted, np.where(known, own - others.max(axis=1), np.nan).astype(np.float32))
+
+
+def agreement(votes: Votes, catalogue: Catalogue) -> NDArray[np.float64]:
+    """Return for each image of the catalogue the share of its votes that its label got, ``(N,)``; NaN without votes."""
+    from fer_core.data.people import votes_for_label
+
+    counts, known = votes.of(catalogue.names.tolist())
+    return np.where(known, votes_for_label(catalogue.labels, counts), np.nan)
+
+
+def select(
+    catalogue: Catalogue,
+    query: Query,
+    *,
+    scores: Scores | None = None,
+    agreed: NDArray[np.float64] | None = None,
+) -> NDArray[np.int64]:
+    """Return the positions in the catalogue of the images that answer a query, in its order, ``(M,)`` int64.
+
+    Raises
+    ------
+    FerError
+        If the query needs scores or votes that are not given, or asks for something that does not exist.
+    """
+    if query.part not in PARTS or query.sort not in SORTS or (query.flag is not None and query.flag not in FLAGS):
+        raise FerError("There is no such part, order or flag of the data set.")
+    if query.needs_scores and scores is None:
+        raise FerError("Filtering by what a model says needs a model with stored predictions.")
+    if query.needs_votes and agreed is None:
+        raise FerError("Filtering by votes needs the FER+ votes: point FERPLUS_CSV to the file fer2013new.csv.")
+    keep = np.isin(catalogue.split, PARTS[query.part])
+    if query.label is not None:
+        keep &= catalogue.labels == index_of(query.label)
+    if query.flag is not None:
+        keep &= catalogue.flags[query.flag]
+    if scores is not None and query.needs_scores:
+        low, high = query.margin
+        keep &= (scores.margin >= low) & (scores.margin <= high)  # False for NaN: images without scores
+        if query.predicted is not None:
+            keep &= scores.predicted == index_of(query.predicted)
+    if agreed is not None and query.needs_votes:
+        keep &= (agreed >= query.agreement[0]) & (agreed <= query.agreement[1])
+    found = np.flatnonzero(keep)
+    if query.sort == "name":
+        return found
+    key = query.sort.removeprefix("-")
+    values: NDArray[np.floating] = np.empty(0)
+    if key == "margin" and scores is not None:
+        values = scores.margin
+    elif key == "agreement" and agreed is not None:
+        values = agreed
+    else:
+        values = getattr(catalogue, key)
+    chosen = values[found]
+    return np.asarray(found[np.argsort(-chosen if query.sort.startswith("-") else chosen, kind="stable")])
+
+
+class Album:
+    """The faces of an opened data set, by position in the catalogue."""
+
+    def __init__(self, dataset: Fer2013, catalogue: Catalogue) -> None:
+        self._images = dataset.images
+        self._rows = catalogue.rows_in(dataset)
+
+    def face(self, index: int) -> NDArray[np.uint8] | None:
+        """Return one face, (48, 48) uint8; None if the copy does not have it."""
+        row = int(self._rows[index])
+        return np.asarray(self._images[row]) if row >= 0 else None
+
+    def uri(self, index: int) -> str | None:
+        """Return one face as a ``data:`` address; None if the copy does not have it."""
+        face = self.face(index)
+        return None if face is None else data_uri(face)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One face of a grid, ready to be shown.
+
+    Attributes
+    ----------
+    name
+        File name: what identifies the image in an address.
+    uri
+        ``data:`` address; None when the image is not there.
+    alt
+        For a screen reader and as a tooltip.
+    emotion
+        The class whose colour marks the tile: the label.
+    note
+        A few characters below the face; may be empty.
+    """
+
+    name: str
+    uri: str | None
+    alt: str
+    emotion: str
+    note: str = ""
+
+
+def tiles(
+    catalogue: Catalogue,
+    indices: Sequence[int] | NDArray[np.int64],
+    album: Album | None,
+    *,
+    scores: Scores | None = None,
+    notes: Sequence[str] | None = None,
+) -> list[Tile]:
+    """Return the faces at these positions of the catalogue as tiles of a grid, in that order.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    indices : sequence of int
+    album : Album or None
+        None when there are no images: the tiles then have no `uri`.
+    scores : Scores, optional
+        The alternative text also says which label a model's highest score is for.
+    notes : sequence of str, optional
+        One a tile. By default the class of the highest score where it is not the label.
+    """
+    result = []
+    for k, index in enumerate(int(i) for i in indices):
+        emotion = EMOTIONS[catalogue.labels[index]]
+        alt, note = f"Face labelled {emotion}", ""
+        if scores is not None and scores.predicted[index] >= 0:
+            said = EMOTIONS[scores.predicted[index]]
+            alt += f", highest score for {said} ({scores.proba[index].max():.2f})"
+            note = "" if said == emotion else f"→ {said}"
+        name = str(catalogue.names[index])
+        result.append(
+            Tile(
+                name=name,
+                uri=album.uri(index) if album else None,
+                alt=f"{alt}, {name.rsplit('/', 1)[1]}",
+                emotion=emotion,
+                note=notes[k] if notes is not None else note,
+            )
+        )
+    return result
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with one image: in words, and the other images it concerns."""
+
+    flag: str
+    sentence: str
+    others: tuple[str, ...] = ()
+
+
+def findings(catalogue: Catalogue, index: int) -> list[Finding]:
+    """Return what is wrong with the image at a position of the catalogue."""
+    name = str(catalogue.names[index])
+    result: list[Finding] = []
+    if catalogue.flags["repeated"][index]:
+        group = next(row["group"] for row in tables.rows("repeated") if row["image"] == name)
+        twins = tuple(r["image"] for r in tables.rows("repeated") if r["group"] == group and r["image"] != name)
+        sentence = f"The same pixels stand in {len(twins)} other image{'s' if len(twins) > 1 else ''}"
+        if catalogue.flags["contradicting"][index]:
+            sentence += ", with another label among them"
+        if catalogue.flags["leaked"][index]:
+            sentence += "; this is a test image, and a copy of it is in Training"
+        result.append(Finding("repeated", sentence + ".", twins))
+    if catalogue.flags["near"][index]:
+        pairs = [row for row in tables.rows("near") if name in (row["first"], row["second"])]
+        others = tuple(row["second"] if row["first"] == name else row["first"] for row in pairs)
+        best = max(float(row["similarity"]) for row in pairs)
+        result.append(Finding("near", f"The same photo in another version (correlation up to {best:.2f}).", others))
+    if catalogue.flags["blank"][index]:
+        kind = next(row["kind"] for row in tables.rows("blank") if row["image"] == name)
+        result.append(Finding("blank", f"It is {kind}: the contrast is {catalogue.contrast[index]:.1f} of 127."))
+    if catalogue.flags["noface"][index]:
+        result.append(Finding("noface", "FER+ left it out because people saw no face in it."))
+    if catalogue.flags["suspect"][index]:
+        row = next(row for row in tables.rows("suspects") if row["image"] == name)
+        who = tables.document("suspects")["name"]
+        result.append(
+            Finding(
+                "suspect",
+                f"{who} doubts the label: {float(row['self_confidence']):.2f} for it, and confident of "
+                f"{row['suggested']}. The model may be the one that is wrong.",
+            )
+        )
+    return result
+
+
+def pages(count: int, size: int) -> int:
+    """Return how many pages of `size` hold `count` images; at least one."""
+    return max(1, -(-count // size))
