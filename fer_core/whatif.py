@@ -217,7 +217,7 @@ def confusion(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[
     if labels.shape[0] != answers.shape[-1]:
         raise FerError(f"There are {len(labels)} labels and {answers.shape[-1]} answers; each image needs both.")
     width = N_CLASSES + 1
-    rows = answers.reshape(-1, labels.shape[0])
+    rows = answers.reshape(int(np.prod(answers.shape[:-1])), labels.shape[0])  # -1 is no shape of an empty array
     offset = np.arange(len(rows))[:, None] * (N_CLASSES * width)
     cells = np.bincount((offset + labels * width + rows).ravel(), minlength=len(rows) * N_CLASSES * width)
     return cells.reshape(*answers.shape[:-1], N_CLASSES, width).astype(np.int64)
