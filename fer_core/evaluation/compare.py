@@ -1,7 +1,7 @@
 """Two models on the same images: is one better, by how much, and where do they disagree.
 
 Both answer the same images, so their errors are paired: a test that forgets it (two separate intervals) misses
-differences that are there. Neither test accounts for the luck of a training run: what is compared is two sets of weights.
+differences that are there. Neither test accounts for the luck of a training run: two sets of weights are compared.
 """
 
 from __future__ import annotations

@@ -1,0 +1,668 @@
+"""What a published report can and cannot be: findings from its own numbers, with the arithmetic.
+
+Each finding is one of two kinds, and says which. An **exact identity** is broken for every number that would have been
+printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, the largest over all
+numbers that would have been printed like this. Nothing is concluded from a number looking odd.
+
+Labels and predictions in different orders
+    The counts behind the table are those of unrelated labels and predictions, and skill is excluded:
+    :mod:`fer_core.evaluation.pairing` has the arithmetic. What it cannot tell from guessing, a second accuracy can.
+
+A constant answer
+    Who answers c to everything has accuracy q_c, recall 1 for c and 0 elsewhere, precision q_c for c and none
+    elsewhere; weighted over the classes (0 for the undefined), precision q_c^2 and F1 = q_c x 2 q_c / (1 + q_c).
+
+An undefined precision
+    A class that is never predicted has precision 0/0. If a report prints 1.00 for it, that is a convention of the
+    software (``zero_division=1``), not a result.
+
+Totals and averages
+    F1 is the harmonic mean of precision and recall. The accuracy is the sum of recall_c x s_c, divided by N, and so is
+    the weighted average of the recalls. Supports add up to N, and so do the n_c.
+
+This module needs nothing but NumPy, so that a page can check a pasted report at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fer_core.evaluation.pairing import (
+    USEFUL_KAPPA,
+    USELESS_LEVEL,
+    Counts,
+    Pairing,
+    binomial_cdf,
+    bounds,
+    counts_of,
+    pairing_test,
+)
+from fer_core.evaluation.report import DUST, Report, Rounded, Row, format_report, parse_report, report_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
+
+__all__ = [
+    "Counts",
+    "Finding",
+    "Overall",
+    "Pairing",
+    "Report",
+    "Rounded",
+    "Row",
+    "Table",
+    "counts_of",
+    "examine",
+    "examine_overall",
+    "format_report",
+    "pairing_test",
+    "parse_report",
+    "report_of",
+    "shuffled",
+    "totals_differ",
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers that a finding rests on, ready to be shown: column titles and rows of cells."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that follows from a report's own numbers.
+
+    Attributes
+    ----------
+    code : str
+        ``independent_pairing``, ``constant_answer``, ``undefined_precision``, ``accuracies_contradict``,
+        ``accuracy_not_recall``, ``totals_differ``, ``supports_differ``, ``f1_not_harmonic``, ``row_impossible``,
+        ``predictions_do_not_add_up``, ``accuracy_not_from_rows`` or ``average_not_from_rows``.
+    verdict : str
+        One sentence.
+    steps : tuple of str
+        The calculation, to be followed with a calculator.
+    evidence : Table
+    statistic, p_value : float or None
+        Of a test; both None for an exact identity.
+    limits : str
+        What does not follow; empty for an identity with a single reading.
+    """
+
+    code: str
+    verdict: str
+    steps: tuple[str, ...]
+    evidence: Table
+    statistic: float | None = None
+    p_value: float | None = None
+    limits: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether this is an exact identity rather than a test."""
+        return self.p_value is None
+
+
+@dataclass(frozen=True)
+class Overall:
+    """A model's line in a table of overall figures; ``None`` where nothing is given.
+
+    ``average`` says how precision, recall and F1 were averaged over the classes, if that is known.
+    """
+
+    accuracy: Rounded
+    precision: Rounded | None = None
+    recall: Rounded | None = None
+    f1: Rounded | None = None
+    average: Literal["weighted", "macro"] | None = None
+
+
+def examine(
+    report: Report,
+    *,
+    claimed_accuracy: Rounded | None = None,
+    known_support: Mapping[str, int] | None = None,
+) -> tuple[Finding, ...]:
+    """Return everything that follows from a report, the gravest first; empty for a report that can be true.
+
+    Parameters
+    ----------
+    report : Report
+    claimed_accuracy : Rounded, optional
+        Accuracy given elsewhere for the same model on the same images.
+    known_support : mapping of str to int, optional
+        True number of test images of each class, by class name.
+    """
+    counts = counts_of(report)
+    findings: list[Finding] = []
+    constant = _constant_rows(report, counts)
+    pairing = None if constant else pairing_test(report, counts)
+    if pairing is not None and pairing.independent:
+        findings.append(_independent(report, pairing))
+    if constant is not None:
+        findings.append(constant)
+    if claimed_accuracy is not None:
+        findings.extend(_contradiction(report, counts, claimed_accuracy))
+    findings.extend(_undefined_precision(report, counts))
+    findings.extend(_impossible_rows(report, counts))
+    findings.extend(_sums(report, counts))
+    findings.extend(_averages(report))
+    if known_support is not None:
+        findings.extend(_supports(report, known_support))
+    return tuple(findings)
+
+
+def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Finding, ...]:
+    """Return what follows from a line of overall figures and the test set's class counts.
+
+    - The weighted average of the recalls is the accuracy: sum of (s_c / N) x (TP_c / s_c) = sum of TP_c / N. A line
+      whose weighted recall is another number than its accuracy is of two evaluations.
+    - A constant answer has accuracy q_c, and weighted precision q_c^2 and F1 2 q_c^2 / (1 + q_c). The finding needs the
+      accuracy and F1 to be these for one class; then figures that are not are named.
+
+    Parameters
+    ----------
+    overall : Overall
+    support : mapping of str to int
+        Number of test images of each class.
+    """
+    findings: list[Finding] = []
+    accuracy, recall = overall.accuracy, overall.recall
+    if overall.average == "weighted" and recall is not None and not accuracy.may_be(recall.low, recall.high):
+        findings.append(
+            Finding(
+                code="accuracy_not_recall",
+                verdict=(
+                    f"Accuracy {_percent(accuracy)} and weighted recall {_percent(recall)} cannot be of one evaluation:"
+                    " the weighted recall is the accuracy."
+                ),
+                steps=(
+                    "Weighted recall = sum over classes of (support / N) x (right / support) = right / N = accuracy.",
+                    f"Here the two differ by {abs(accuracy.value - recall.value) * 100:.2f} points; rounding explains "
+                    f"at most {(accuracy.half_width + recall.half_width) * 100:.2f}.",
+                ),
+                evidence=Table(
+                    ("figure", "printed", "lowest", "highest"),
+                    (
+                        ("accuracy", accuracy.value, accuracy.low, accuracy.high),
+                        ("weighted recall", recall.value, recall.low, recall.high),
+                    ),
+                ),
+                limits="It does not follow which of the two is right, or whether either is. The recall must be the weighted "
+                "average.",
+            )
+        )
+    n = sum(support.values())
+    for name, count in support.items():
+        share = count / n if n else 0.0
+        f1 = 2 * share * share / (1 + share)
+        if overall.f1 is None or not accuracy.may_be(share) or not overall.f1.may_be(f1) or share == 0:
+            continue
+        expected = (
+            ("accuracy", share, accuracy),
+            ("weighted recall", share, recall),
+            ("weighted F1", f1, overall.f1),
+            ("weighted precision", share * share, overall.precision),
+        )
+        rows = tuple(
+            (what, value, printed.value, "yes" if printed.may_be(value) else "no")
+            for what, value, printed in expected
+            if printed is not None
+        )
+        wrong = [str(what) for what, _, _, equal in rows if equal == "no"]
+        findings.append(
+            Finding(
+                code="constant_answer",
+                verdict=f"These are the figures of answering {name} to every image: accuracy {_percent(accuracy)} is "
+                f"the share of {name}, {count:,} of {n:,}.",
+                steps=(
+                    f"Share of {name}: {count:,} / {n:,} = {share:.4f} = accuracy and weighted recall.",
+                    f"Precision of {name}: {share:.4f}, of the others undefined (0); weighted: {share:.4f}^2 = "
+                    f"{share * share:.4f}.",
+                    f"F1 of {name}: 2 x {share:.4f} x 1 / ({share:.4f} + 1) = {2 * share / (1 + share):.4f}; weighted: "
+                    f"x {share:.4f} = {f1:.4f}.",
+                ),
+                evidence=Table(("figure", "constant answer", "printed", "equal"), rows),
+                limits=(
+                    f"The printed {' and '.join(wrong)} fits neither this nor rounding; it is a slip of the table or "
+                    "the answer is not constant to the last image."
+                    if wrong
+                    else ""
+                ),
+            )
+        )
+    return tuple(findings)
+
+
+def totals_differ(counted: int, expected: int, what: str = "images") -> tuple[Finding, ...]:
+    """Return a finding if a report counts another number of images than the data set has."""
+    if counted == expected:
+        return ()
+    gap = counted - expected
+    return (
+        Finding(
+            code="totals_differ",
+            verdict=f"The report counts {counted:,} {what}; there are {expected:,}.",
+            steps=(f"{counted:,} - {expected:,} = {gap:+,}, {abs(gap) / expected:.1%} of {expected:,}.",),
+            evidence=Table(("source", what), (("report", counted), ("data set", expected), ("difference", gap))),
+            limits=f"It does not follow which {what} are {'missing' if gap < 0 else 'too many'}, or why.",
+        ),
+    )
+
+
+def shuffled(labels: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.int64]:
+    """Return `labels` in a random order: what an evaluation compares with when the test generator shuffles."""
+    return np.random.default_rng(seed).permutation(labels)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The findings
+
+
+def _independent(report: Report, pairing: Pairing) -> Finding:
+    n = pairing.n
+    recalls = [row.recall.value for row in report.rows if row.recall is not None]
+    shares = report.shares
+    by_shares = sum(
+        share * (row.recall.value if row.recall else 0.0) for share, row in zip(shares, report.rows, strict=True)
+    )
+    rows = tuple(
+        (
+            row.name,
+            row.support,
+            round(float(shares[k]), 4),
+            row.precision.value if row.precision else None,
+            row.recall.value if row.recall else None,
+            round(float(pairing.predicted[k])),
+            round(float(pairing.predicted[k]) / n, 4),
+            round(float(pairing.hits[k])),
+            round(float(pairing.expected[k]), 1),
+            None if math.isnan(pairing.z[k]) else round(float(pairing.z[k]), 1),
+        )
+        for k, row in enumerate(report.rows)
+    )
+    largest = int(np.argmax(shares))
+    top = report.rows[largest]
+    return Finding(
+        code="independent_pairing",
+        verdict="This is the table that unrelated labels and predictions give: they were paired in different orders, "
+        "or the model is no better than independent guessing.",
+        steps=(
+            f"Share of {top.name}: {top.support:,} / {n:,} = {shares[largest]:.3f}; its precision is {top.precision}. "
+            "Of unrelated pairs every precision is the share of its class (columns share and precision).",
+            f"The recalls add up to {sum(recalls):.2f}. Of unrelated pairs each recall is the share of the predictions "
+            "that go to its class, and shares add up to 1.",
+            f"Sum of share x recall = {by_shares:.3f}: right answers in {by_shares:.1%} of images. Guessing with the "
+            f"same totals is right in {pairing.guessing[0]:.1%} to {pairing.guessing[1]:.1%} (sum of share x share of "
+            "predictions).",
+            f"Cohen's kappa = (accuracy - guessing) / (1 - guessing) lies between {pairing.kappa[0]:.3f} and "
+            f"{pairing.kappa[1]:.3f}, whatever was rounded.",
+            f"Independence fits: chi-square {pairing.statistic:.1f} with {pairing.degrees} degrees of freedom, "
+            f"p = {pairing.p_independent:.2g}. A model of kappa {USEFUL_KAPPA} would come so near to "
+            f"guessing with probability "
+            f"{pairing.p_skilled:.1g}.",
+        ),
+        evidence=Table(
+            (
+                "class",
+                "support",
+                "share",
+                "precision",
+                "recall",
+                "predicted",
+                "share of predictions",
+                "right",
+                "right if unrelated",
+                "standard deviations",
+            ),
+            rows,
+        ),
+        statistic=max(pairing.kappa, key=abs),
+        p_value=pairing.p_skilled,
+        limits="A good model evaluated against labels in another order and a model that guesses leave the same table. "
+        "An accuracy of the same model that guessing cannot reach decides between them.",
+    )
+
+
+def _constant_rows(report: Report, counts: Counts) -> Finding | None:
+    n = report.n
+    if not (report.complete and counts.possible.all() and counts.adds_up):
+        return None
+    for k, row in enumerate(report.rows):
+        others = np.arange(len(report.rows)) != k
+        everything = counts.hits_high[k] == row.support and counts.predicted_high[k] == n and row.support > 0
+        if not everything or row.support == n or counts.hits_high[others].any():
+            continue
+        fewest = int(counts.predicted_low[k])
+        return Finding(
+            code="constant_answer",
+            verdict=(
+                f"This is the table of answering {row.name} to every image."
+                if fewest == n
+                else f"This table is that of answering {row.name} to every image, or to at least {fewest:,} of {n:,}."
+            ),
+            steps=(
+                f"Recall of {row.name} is {row.recall}; no other class has a right answer.",
+                f"Precision of {row.name} is {row.precision}, its share of the images: {row.support:,} / {n:,} = "
+                f"{row.support / n:.4f}.",
+            ),
+            evidence=Table(
+                ("class", "support", "right", "fewest predictions", "most predictions"),
+                tuple(
+                    (
+                        other.name,
+                        other.support,
+                        int(counts.hits_high[j]),
+                        int(counts.predicted_low[j]),
+                        int(counts.predicted_high[j]),
+                    )
+                    for j, other in enumerate(report.rows)
+                ),
+            ),
+            limits="" if fewest == n else f"Rounding leaves room for {n - fewest:,} other answers, all wrong.",
+        )
+    return None
+
+
+def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Finding, ...]:
+    n = report.n
+    low, high = float(counts.hits_low.sum()) / n, float(counts.hits_high.sum()) / n
+    if not counts.possible.all():
+        low, high = 0.0, 1.0
+    if report.accuracy is not None and report.accuracy.may_be(low, high):
+        low, high = max(low, report.accuracy.low), min(high, report.accuracy.high)
+    elif report.accuracy is not None:
+        low, high = report.accuracy.low, report.accuracy.high
+    if claimed.may_be(low, high):
+        return ()
+    near_claimed, near_table = (claimed.low, high) if claimed.low > high else (claimed.high, low)
+    pooled = (near_claimed + near_table) / 2
+    statistic = (near_claimed - near_table) / math.sqrt(2 * pooled * (1 - pooled) / n)
+    p_samples = math.erfc(abs(statistic) / math.sqrt(2))
+    best = report.rows[int(np.argmax(report.shares))]
+    ceiling = best.support / n
+    p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.complete else 1.0
+    steps = [
+        f"Right answers in the table: sum of recall x support = {low * n:,.0f} to {high * n:,.0f} of {n:,}, accuracy "
+        f"{low:.1%} to {high:.1%}.",
+        f"Claimed: {_percent(claimed)} of {n:,}, about {claimed.value * n:,.0f} right answers.",
+        f"Even two separate samples of {n:,} images would differ so much with probability {_power_of_ten(p_samples)} "
+        f"({abs(statistic):.1f} standard deviations).",
+    ]
+    verdict = (
+        f"The table's accuracy ({low:.1%} to {high:.1%}) and the claimed {_percent(claimed)} are not of the same model "
+        "on the same images"
+    )
+    limits = "It does not follow which of the two is right, or whether either is."
+    if p_guess <= USELESS_LEVEL and claimed.low > high:
+        steps.append(
+            f"Without looking at the images nobody is right more often than by always answering {best.name}: "
+            f"{ceiling:.1%}. By that, {_percent(claimed)} would be reached with probability {_power_of_ten(p_guess)}."
+        )
+        limits = (
+            "If the claimed accuracy is true, the model looks at the images, and a table without any relation between "
+            "labels and predictions is of a wrong pairing. If it is not true, the model may be guessing."
+        )
+    return (
+        Finding(
+            code="accuracies_contradict",
+            verdict=verdict + ".",
+            steps=tuple(steps),
+            evidence=Table(
+                ("source", "lowest accuracy", "highest accuracy"),
+                (("table", low, high), ("claim", claimed.low, claimed.high)),
+            ),
+            statistic=abs(statistic),
+            p_value=p_samples,
+            limits=limits,
+        ),
+    )
+
+
+def _undefined_precision(report: Report, counts: Counts) -> tuple[Finding, ...]:
+    findings = []
+    for k, row in enumerate(report.rows):
+        if row.precision is None or row.support == 0 or row.precision.high < 1:
+            continue
+        if not counts.possible[k] or counts.hits_high[k] > 0:
+            continue
+        findings.append(
+            Finding(
+                code="undefined_precision",
+                verdict=f"The precision of {row.name}, printed as {row.precision}, is 0/0: no image is predicted as "
+                f"{row.name}.",
+                steps=(
+                    f"Right answers = recall x support: at most {row.recall.high if row.recall else 0:.4g} x "
+                    f"{row.support:,} = {(row.recall.high if row.recall else 0) * row.support:.2f}, and whole: 0.",
+                    "With 0 right answers, any prediction of the class would make the precision 0. It is printed as "
+                    f"{row.precision}, so there is none, and 0/0 was set to one (scikit-learn: zero_division=1).",
+                ),
+                evidence=Table(
+                    ("class", "support", "recall", "most right answers", "predictions"),
+                    ((row.name, row.support, row.recall.value if row.recall else None, 0, 0),),
+                ),
+            )
+        )
+    return tuple(findings)
+
+
+def _impossible_rows(report: Report, counts: Counts) -> tuple[Finding, ...]:
+    findings = []
+    for k, row in enumerate(report.rows):
+        if counts.possible[k]:
+            continue
+        low, high = _harmonic_bounds(row)
+        evidence = Table(
+            ("class", "precision", "recall", "f1", "support", "lowest f1", "highest f1"),
+            (
+                (
+                    row.name,
+                    row.precision.value if row.precision else None,
+                    row.recall.value if row.recall else None,
+                    row.f1.value if row.f1 else None,
+                    row.support,
+                    low,
+                    high,
+                ),
+            ),
+        )
+        if row.f1 is not None and not row.f1.may_be(low, high):
+            findings.append(
+                Finding(
+                    code="f1_not_harmonic",
+                    verdict=f"The F1 of {row.name}, {row.f1}, is not the harmonic mean of its precision "
+                    f"{row.precision} and recall {row.recall}.",
+                    steps=(
+                        "F1 = 2 x precision x recall / (precision + recall).",
+                        f"With everything these digits can stand for it lies between {low:.4f} and {high:.4f}.",
+                    ),
+                    evidence=evidence,
+                )
+            )
+        else:
+            findings.append(
+                Finding(
+                    code="row_impossible",
+                    verdict=f"No whole numbers of images give the row of {row.name}.",
+                    steps=(
+                        f"Right answers are a whole number near {row.recall} x {row.support:,}, predictions a whole "
+                        f"number near right answers / {row.precision}.",
+                        "No pair of whole numbers is printed as this precision, recall and F1.",
+                    ),
+                    evidence=evidence,
+                )
+            )
+    return tuple(findings)
+
+
+def _sums(report: Report, counts: Counts) -> tuple[Finding, ...]:
+    findings = []
+    n = report.n
+    totals = [("accuracy", report.total)] if report.total is not None else []
+    totals += [(row.name, row.support) for row in report.averages]
+    for name, total in totals:
+        if report.complete and total != n:
+            findings.append(
+                Finding(
+                    code="totals_differ",
+                    verdict=f"The supports add up to {n:,}; the line {name!r} says {total:,}.",
+                    steps=(" + ".join(f"{row.support:,}" for row in report.rows) + f" = {n:,}.",),
+                    evidence=Table(("source", "images"), (("sum of the supports", n), (name, total))),
+                )
+            )
+            break
+    if not counts.possible.all():
+        return tuple(findings)
+    low, high = int(counts.hits_low.sum()), int(counts.hits_high.sum())
+    if report.complete and report.accuracy is not None and not report.accuracy.may_be(low / n, high / n):
+        findings.append(
+            Finding(
+                code="accuracy_not_from_rows",
+                verdict=f"The accuracy {report.accuracy} is not that of the rows: they give {low / n:.4f} to "
+                f"{high / n:.4f}.",
+                steps=(
+                    f"Right answers = sum of recall x support = {low:,} to {high:,}, whatever was rounded.",
+                    f"Divided by {n:,}: {low / n:.4f} to {high / n:.4f}.",
+                ),
+                evidence=Table(
+                    ("class", "support", "recall", "fewest right", "most right"),
+                    tuple(
+                        (
+                            row.name,
+                            row.support,
+                            row.recall.value if row.recall else None,
+                            int(counts.hits_low[k]),
+                            int(counts.hits_high[k]),
+                        )
+                        for k, row in enumerate(report.rows)
+                    ),
+                ),
+            )
+        )
+    if not counts.adds_up:
+        fewest, most = int(counts.predicted_low.sum()), int(counts.predicted_high.sum())
+        findings.append(
+            Finding(
+                code="predictions_do_not_add_up",
+                verdict=f"The rows stand for {fewest:,} to {most:,} predictions; there are {n:,} images.",
+                steps=(
+                    "Predictions of a class = right answers / precision = recall x support / precision.",
+                    f"Over all classes they add up to {fewest:,} to {most:,}, whatever was rounded; each image has "
+                    f"one prediction, {n:,} in all.",
+                ),
+                evidence=Table(
+                    ("class", "fewest predictions", "most predictions"),
+                    tuple(
+                        (row.name, int(counts.predicted_low[k]), int(counts.predicted_high[k]))
+                        for k, row in enumerate(report.rows)
+                    ),
+                ),
+            )
+        )
+    return tuple(findings)
+
+
+def _averages(report: Report) -> tuple[Finding, ...]:
+    findings = []
+    for average in report.averages:
+        weights = np.array([row.support for row in report.rows], dtype=np.float64)
+        if average.name == "macro avg":
+            weights = np.ones(len(report.rows))
+        for score in ("precision", "recall", "f1"):
+            printed: Rounded | None = getattr(average, score)
+            values: list[Rounded | None] = [getattr(row, score) for row in report.rows]
+            if printed is None:
+                continue
+            low, high = _mean_bounds(values, weights)
+            if printed.may_be(low, high):
+                continue
+            findings.append(
+                Finding(
+                    code="average_not_from_rows",
+                    verdict=f"The {average.name} of {score}, {printed}, is not that of the rows: they give {low:.4f} "
+                    f"to {high:.4f}.",
+                    steps=(
+                        (
+                            f"Sum of the {len(values)} values / {len(values)}"
+                            if average.name == "macro avg"
+                            else f"Sum of value x support / {report.n:,}"
+                        )
+                        + f" = {low:.4f} to {high:.4f}, whatever was rounded.",
+                    ),
+                    evidence=Table(
+                        ("class", score, "support"),
+                        tuple(
+                            (row.name, value.value if value else None, row.support)
+                            for row, value in zip(report.rows, values, strict=True)
+                        ),
+                    ),
+                )
+            )
+    return tuple(findings)
+
+
+def _supports(report: Report, known: Mapping[str, int]) -> tuple[Finding, ...]:
+    true = {name.casefold(): count for name, count in known.items()}
+    rows = tuple((row.name, row.support, true.get(row.name.casefold())) for row in report.rows)
+    wrong = [(name, counted, there) for name, counted, there in rows if there is not None and counted != there]
+    if not wrong:
+        return ()
+    return (
+        Finding(
+            code="supports_differ",
+            verdict=f"The report was not made on the whole test set: it has {report.n:,} images, the test set "
+            f"{sum(known.values()):,}, and {len(wrong)} classes differ.",
+            steps=tuple(
+                f"{name}: {counted:,} in the report, {there:,} in the test set." for name, counted, there in wrong
+            ),
+            evidence=Table(("class", "report", "test set"), rows),
+            limits="Another or a partial test set is no mistake in itself; the figures are not of this one.",
+        ),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Arithmetic
+
+
+def _harmonic_bounds(row: Row) -> tuple[float, float]:
+    """Lowest and highest F1 for a row's precision and recall; F1 grows with both."""
+
+    def harmonic(precision: float, recall: float) -> float:
+        return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+    if row.precision is None or row.recall is None:
+        return 0.0, 1.0
+    return harmonic(row.precision.low, row.recall.low), harmonic(row.precision.high, row.recall.high)
+
+
+def _mean_bounds(values: Sequence[Rounded | None], weights: FloatArray) -> tuple[float, float]:
+    """Bounds of a weighted mean over every custom for undefined values: left out, counted as 0, or as 1."""
+    low, high = bounds(values)
+    defined = np.array([value is not None for value in values])
+    total = weights.sum()
+    lows = [float(weights @ low / total)]
+    highs = [float(weights @ high / total)]
+    if not defined.all() and weights[defined].sum() > 0:
+        lows.append(float(weights[defined] @ low[defined] / weights[defined].sum()))
+        highs.append(float(weights[defined] @ high[defined] / weights[defined].sum()))
+    return min(lows), max(highs)
+
+
+def _percent(score: Rounded) -> str:
+    return f"{score.value * 100:.{max(score.digits - 2, 0)}f} %"
+
+
+def _power_of_ten(p: float) -> str:
+    return "less than 1e-300" if p < 1e-300 else f"{p:.1g}"

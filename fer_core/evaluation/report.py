@@ -1,0 +1,262 @@
+"""A published report as data: printed numbers with the rounding they carry.
+
+A printed 0.20 is not 0.2 but any number from 0.195 to 0.205. :class:`Rounded` keeps both ends, so that whoever reasons
+from a report can say what follows for *every* number that would have been printed like this.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from fer_core.errors import FerError
+from fer_core.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_CLASSES: Final = 200
+MAX_CELLS: Final = 10_000_000
+"""Classes times images. Larger reports are refused: the work of checking one grows with both, and a pasted text must
+not stall a page."""
+
+MAX_CHARACTERS: Final = 100_000
+MAX_LINE: Final = 500
+
+DUST: Final = 1e-9
+"""Wider than the rounding of float arithmetic, narrower than any printed digit."""
+
+_NUMBER: Final = r"(\d*\.\d+|nan)"
+_ROW: Final = re.compile(rf"^\s*(\S.*?)\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+(\d+)(?:\.0+)?\s*$", re.IGNORECASE)
+_ACCURACY: Final = re.compile(rf"^\s*accuracy\s+{_NUMBER}\s+(\d+)(?:\.0+)?\s*$", re.IGNORECASE)
+_HEADER: Final = re.compile(r"^\s*precision\s+recall\s+f1[-_ ]?score\s+support\s*$", re.IGNORECASE)
+_AVERAGE: Final = re.compile(r"^(micro|macro|weighted|samples) avg$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A printed number and how far the number behind it can be from it.
+
+    Attributes
+    ----------
+    value : float
+    half_width : float
+        Half a unit of the last printed digit: 0.005 for ``0.20``, 0.00005 for ``42.98 %``.
+    digits : int
+        Printed digits after the point, of a proportion.
+    """
+
+    value: float
+    half_width: float
+    digits: int
+
+    @classmethod
+    def parse(cls, text: str) -> Rounded:
+        """Read a proportion as printed, ``"0.20"`` or ``"42.98 %"``.
+
+        Raises
+        ------
+        FerError
+            If it is not a number with digits after the point, or not from 0 to 1 (0 to 100 %).
+        """
+        match = re.fullmatch(r"\s*(\d*)\.(\d+)\s*(%?)\s*", text)
+        if match is None:
+            raise FerError(f"{text.strip()!r} is not a proportion such as 0.20 or 42.98 %.")
+        digits = len(match[2]) + (2 if match[3] else 0)
+        value = float(f"{match[1] or 0}.{match[2]}") / (100 if match[3] else 1)
+        if value > 1:
+            raise FerError(f"{text.strip()} is not between 0 and 1: give proportions, or write a percent sign.")
+        return cls(value, 0.5 * 10.0**-digits, digits)
+
+    @property
+    def low(self) -> float:
+        """Smallest proportion that is printed like this."""
+        return max(0.0, self.value - self.half_width)
+
+    @property
+    def high(self) -> float:
+        """Largest proportion that is printed like this."""
+        return min(1.0, self.value + self.half_width)
+
+    def may_be(self, low: float, high: float | None = None) -> bool:
+        """Whether the number behind it can lie between `low` and `high` (or be `low`)."""
+        high = low if high is None else high
+        return self.low - DUST <= high and low <= self.high + DUST
+
+    def __str__(self) -> str:
+        return f"{self.value:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a report. ``None`` where the report prints ``nan``: the score is undefined."""
+
+    name: str
+    precision: Rounded | None
+    recall: Rounded | None
+    f1: Rounded | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A classification report: a row for each class, and what is printed below them.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    accuracy : Rounded or None
+    total : int or None
+        Number of images in the line of the accuracy.
+    averages : tuple of Row
+        Lines ``macro avg`` and ``weighted avg``, if printed.
+    complete : bool
+        Whether the rows are all classes there are, so that supports and numbers of predictions both add up to the
+        number of images. scikit-learn prints ``micro avg`` in place of the accuracy when they are not.
+
+    Raises
+    ------
+    FerError
+        If there are fewer than two classes, a name stands twice, there are no images, or there is too much of either.
+    """
+
+    rows: tuple[Row, ...]
+    accuracy: Rounded | None = None
+    total: int | None = None
+    averages: tuple[Row, ...] = ()
+    complete: bool = True
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if not 2 <= len(names) <= MAX_CLASSES:
+            raise FerError(f"A report needs 2 to {MAX_CLASSES} classes; this one has {len(names)}.")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise FerError(f"The class {twice[0]!r} stands in the report twice.")
+        most = MAX_CELLS // len(names)
+        if not 0 < self.n <= most:
+            raise FerError(f"The supports add up to {self.n:,}; with {len(names)} classes they can be 1 to {most:,}.")
+
+    @property
+    def n(self) -> int:
+        """Number of images: the sum of the supports."""
+        return sum(row.support for row in self.rows)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Share of each class among the images, shape (K,)."""
+        return np.array([row.support for row in self.rows]) / self.n
+
+
+def parse_report(text: str) -> Report:
+    """Read the text that ``sklearn.metrics.classification_report`` prints.
+
+    Class names may be any words; numbers may have any number of digits; the accuracy and the averages may be missing.
+    Text above the header is ignored.
+
+    Raises
+    ------
+    FerError
+        If it is not such a report; the message names the line that was not understood.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise FerError(f"This text is too long for a classification report (over {MAX_CHARACTERS:,} characters).")
+    lines = text.splitlines()
+    # The header is looked for in short lines only: matching a pattern in a very long one takes very long.
+    headers = [index for index, line in enumerate(lines) if len(line) <= MAX_LINE and _HEADER.match(line)]
+    rows: list[Row] = []
+    averages: list[Row] = []
+    accuracy: Rounded | None = None
+    total: int | None = None
+    complete = True
+    for line in lines[headers[0] + 1 if headers else 0 :]:
+        if len(line) > MAX_LINE:
+            raise FerError(f"A line of this text is too long for a classification report (over {MAX_LINE} characters).")
+        if printed := _ACCURACY.match(line):
+            accuracy, total = _number(printed[1]), int(printed[2])
+        elif match := _ROW.match(line):
+            name = " ".join(match[1].split())
+            row = Row(name, _number(match[2]), _number(match[3]), _number(match[4]), int(match[5]))
+            average = _AVERAGE.match(name)
+            if average is None:
+                rows.append(row)
+            elif average[1].lower() in ("macro", "weighted"):
+                averages.append(replace(row, name=name.lower()))
+            else:
+                complete = False
+        elif line.strip() and re.search(r"\d", line):
+            raise FerError(
+                f"This line is not understood: {line.strip()[:80]!r}. A row is a class name, precision, recall, "
+                "F1 (with a decimal point) and the support."
+            )
+    if not rows:
+        raise FerError(
+            "This is not a classification report: no line has a class name, precision, recall, F1 and support. Paste "
+            "the text that scikit-learn's classification_report prints."
+        )
+    return Report(tuple(rows), accuracy, total, tuple(averages), complete)
+
+
+def report_of(confusion: NDArray[Any], *, names: Sequence[str] = EMOTIONS, digits: int = 2) -> Report:
+    """Return the report that scikit-learn would print for a confusion matrix (rows: true class), with its rounding.
+
+    Undefined scores are printed as 0, scikit-learn's default. ``complete`` is True: the matrix has all classes.
+    """
+    counts = np.asarray(confusion, dtype=np.int64)
+    hits, support, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    n = int(support.sum())
+    precision = hits / np.maximum(predicted, 1)
+    recall = hits / np.maximum(support, 1)
+    f1 = 2 * hits / np.maximum(support + predicted, 1)
+    scores = np.column_stack([precision, recall, f1])
+
+    def row(name: str, values: NDArray[np.float64], count: int) -> Row:
+        first, second, third = (_printed(float(value), digits) for value in values)
+        return Row(name, first, second, third, count)
+
+    return Report(
+        rows=tuple(row(name, scores[k], int(support[k])) for k, name in enumerate(names)),
+        accuracy=_printed(float(hits.sum() / n), digits),
+        total=n,
+        averages=(
+            row("macro avg", scores.mean(axis=0), n),
+            row("weighted avg", support @ scores / n, n),
+        ),
+    )
+
+
+def format_report(report: Report) -> str:
+    """Return a report in scikit-learn's layout; :func:`parse_report` reads it back."""
+    width = max(len(row.name) for row in (*report.rows, *report.averages)) if report.averages else 12
+    width = max(width, *(len(row.name) for row in report.rows))
+
+    def line(name: str, *cells: object) -> str:
+        return f"{name:>{width}} " + "".join(f" {cell!s:>9}" for cell in cells)
+
+    lines = [line("", "precision", "recall", "f1-score", "support"), ""]
+    lines += [line(row.name, *_cells(row), row.support) for row in report.rows]
+    lines.append("")
+    if report.accuracy is not None:
+        lines.append(line("accuracy", "", "", report.accuracy, report.n if report.total is None else report.total))
+    lines += [line(row.name, *_cells(row), row.support) for row in report.averages]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    return tuple("nan" if score is None else score for score in (row.precision, row.recall, row.f1))
+
+
+def _number(text: str) -> Rounded | None:
+    return None if text.lower() == "nan" else Rounded.parse(text)
+
+
+def _printed(value: float, digits: int) -> Rounded:
+    if math.isnan(value):
+        raise FerError("A report cannot print a score that is undefined.")
+    # Formatting rounds as print does; round() would not always agree with it on the last digit.
+    return Rounded(float(f"{value:.{digits}f}"), 0.5 * 10.0**-digits, digits)
