@@ -125,7 +125,7 @@ def _draw_number(draw, text: str, box: Box, font, colour: str, size: tuple[int, 
     x = min(max(box[0], 0), max(0, size[0] - width))
     y = box[1] - height if box[1] >= height else box[1]
     draw.rounded_rectangle((x, y, x + width, y + height), height * 0.25, fill=colour, outline=_INK)
-    draw.text((x + width / 2, y + height / 2), text, font=font, fill=_ink_on(colour), anchor="mm")
+    draw.text((x + width / 2, y + height / 2), text, font=font, fill=ink_on(colour), anchor="mm")
 
 
 def _font(size: float) -> FreeTypeFont | ImageFont:
@@ -134,7 +134,7 @@ def _font(size: float) -> FreeTypeFont | ImageFont:
     return ImageFont.load_default(size)
 
 
-def _ink_on(colour: str) -> str:
+def ink_on(colour: str) -> str:
     """Return black or white, whichever has the higher contrast on the colour (WCAG 2 relative luminance)."""
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
