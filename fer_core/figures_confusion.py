@@ -81,7 +81,8 @@ def paint(shown: Cells, *, dark: bool = False) -> tuple[list[list[str]], list[li
     value = shown.value
     if shown.signed:
         largest = max(float(np.nanmax(np.abs(value))) if not np.isnan(value).all() else 0.0, 0.05)
-        ramp, position = _DIVERGING[theme(dark)], 0.5 + value / largest / 2
+        ramp: Sequence[str] = _DIVERGING[theme(dark)]
+        position = 0.5 + value / largest / 2
     else:
         top = max(float(value.max()), 1.0) if shown.view == "counts" else 1.0
         ramp, position = _SEQUENTIAL[theme(dark)], np.sqrt(value / top)
@@ -433,7 +434,7 @@ def reliability_chart(bins: Reliability) -> Chart:
 
 
 def one_vs_rest(curves: Sequence[Curve | None], kind: str) -> Chart:
-    """Return ROC (`kind` ``"roc"``) or precision–recall curves of the seven classes; classes without one are left out."""
+    """Return ROC (`kind` ``"roc"``) or precision–recall curves; a class without one is left out."""
     series = tuple(
         Series(f"{display_name(emotion)} {curve.area:.3f}", curve, COLORS[emotion])
         for emotion, curve in zip(EMOTIONS, curves, strict=True)
@@ -499,7 +500,7 @@ def histogram_records(scores: NDArray[Any], true: int, answer: int) -> Records:
 def destinations_spec(
     rows: Sequence[Destination], greys: Sequence[str] = (), *, dark: bool = False
 ) -> tuple[Spec, Records]:
-    """Return the rows of one label side by side, each share with its interval; rows named in `greys` are drawn hollow."""
+    """Return the rows of one label side by side, with intervals; those named in `greys` apart."""
     names = [row.name for row in rows]
     palette = iter(_MODELS[theme(dark)] * 4)
     colors = [_GREY[theme(dark)] if name in greys else next(palette) for name in names]
