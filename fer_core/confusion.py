@@ -401,6 +401,29 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
     return " ".join(sentences)
 
 
+def unpaired(support: Sequence[int], shares: Sequence[float]) -> NDArray[np.int64]:
+    """Return the matrix that answers of these shares give when they have nothing to do with the labels, (7, 8) int64.
+
+    Parameters
+    ----------
+    support : sequence of 7 int
+        Images of each label.
+    shares : sequence of 7 float
+        Share of each answer, in any unit; a published recall is one where labels and answers are paired wrongly.
+
+    Notes
+    -----
+    Every row is split by the same shares. Parts of images are given to the largest remainders, so that rows add up.
+    """
+    parts = np.asarray(shares, dtype=np.float64)
+    expected = np.outer(np.asarray(support, dtype=np.float64), parts / parts.sum())
+    counts = np.floor(expected + 1e-9).astype(np.int64)
+    for row, missing in enumerate(np.asarray(support) - counts.sum(axis=1)):
+        largest = np.argsort(counts[row] - expected[row], kind="stable")[: int(missing)]
+        counts[row, largest] += 1
+    return np.hstack([counts, np.zeros((N_CLASSES, 1), dtype=np.int64)])
+
+
 def hardest_pairs(counts: NDArray[np.int64]) -> tuple[Pair, ...]:
     """Return the 21 pairs of classes, most often taken for each other first.
 

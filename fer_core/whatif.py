@@ -161,6 +161,38 @@ class TradeOff:
         return int(np.abs(self.taus - tau).argmin())
 
 
+@dataclass(frozen=True)
+class Study:
+    """A model's answers under one setting, and all that is counted from them.
+
+    Attributes
+    ----------
+    setting : WhatIf
+    labels, answers : ndarray of int64, shape (N,)
+    proba, scores : ndarray of float32, shape (N, 7)
+        Before and after temperature and logit adjustment.
+    counts : ndarray of int64, shape (7, 8)
+    outcome : Outcome
+    """
+
+    setting: WhatIf
+    labels: NDArray[np.int64]
+    proba: Proba
+    scores: Proba
+    answers: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    outcome: Outcome
+
+
+def study(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]], setting: WhatIf | None = None) -> Study:
+    """Return what a model answers under a setting (by default, as it is)."""
+    setting = setting or WhatIf()
+    scores = adjust(proba, setting)
+    answers = decide(scores, setting)
+    counts = confusion(labels, answers)
+    return Study(setting, labels, np.asarray(proba, dtype=np.float32), scores, answers, counts, outcome(counts))
+
+
 def training_priors() -> FloatArray:
     """Return the share of each class in ``Training``, shape (7,)."""
     counts = np.array(TRAINING_COUNTS, dtype=np.float64)

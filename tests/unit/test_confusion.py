@@ -276,3 +276,11 @@ def test_the_tables_hold_every_cell_and_plain_numbers():
     assert (entry["count"], entry["n"], entry["value"]) == (6, 10, 0.6)
     assert next(r for r in table if r["label"] == "happy")["value"] is None
     assert {r["answer"] for r in table} == {*EMOTIONS, "no answer"}
+
+
+def test_unpaired_answers_split_every_row_by_the_same_shares():
+    counts = cm.unpaired([10, 3, 0, 0, 0, 0, 7], [0.5, 0.5, 0, 0, 0, 0, 0])
+    assert counts[0, :2].tolist() == [5, 5]
+    assert counts[1].sum() == 3
+    assert sorted(counts[1, :2].tolist()) == [1, 2]
+    assert counts.sum(axis=1).tolist() == [10, 3, 0, 0, 0, 0, 7]
