@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,16 +10,19 @@ import numpy as np
 
 from fer_core.data import tables
 from fer_core.data.catalogue import FLAGS, SPLITS, Catalogue
-from fer_core.data.fer2013 import Fer2013
+from fer_core.data.fer2013 import SIDE, Fer2013
 from fer_core.errors import FerError
 from fer_core.images import data_uri
 from fer_core.labels import EMOTIONS, N_CLASSES, index_of
+from fer_core.thumbnails import SIZE, grid_html
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fer_core.data.ferplus import Votes
     from fer_core.evaluation.predictions import Predictions
+
+_ABSENT: Final = np.full((SIDE, SIDE), 128, np.uint8)
 
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "all": SPLITS,
@@ -192,71 +195,93 @@ class Album:
         return None if face is None else data_uri(face)
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One face of a grid, ready to be shown.
-
-    Attributes
-    ----------
-    name
-        File name: what identifies the image in an address.
-    uri
-        ``data:`` address; None when the image is not there.
-    alt
-        For a screen reader and as a tooltip.
-    emotion
-        The class whose colour marks the tile: the label.
-    note
-        A few characters below the face; may be empty.
-    """
-
-    name: str
-    uri: str | None
-    alt: str
-    emotion: str
-    note: str = ""
+def describe(catalogue: Catalogue, index: int, scores: Scores | None = None) -> str:
+    """Return one line on an image, for somebody who does not see it."""
+    emotion, name = EMOTIONS[catalogue.labels[index]], str(catalogue.names[index])
+    said = ""
+    if scores is not None and scores.predicted[index] >= 0:
+        said = f", highest score {scores.proba[index].max():.2f} for {EMOTIONS[scores.predicted[index]]}"
+    return f"Face labelled {emotion}{said}, {name.rsplit('/', 1)[1]}"
 
 
-def tiles(
+def caption(catalogue: Catalogue, index: int, scores: Scores | None = None) -> str:
+    """Return the label, and the class of a model's highest score where it is another."""
+    emotion = EMOTIONS[catalogue.labels[index]]
+    if scores is None or scores.predicted[index] in (-1, catalogue.labels[index]):
+        return emotion
+    return f"{emotion} → {EMOTIONS[scores.predicted[index]]}"
+
+
+def grid(
     catalogue: Catalogue,
     indices: Sequence[int] | NDArray[np.int64],
-    album: Album | None,
+    album: Album,
     *,
     scores: Scores | None = None,
-    notes: Sequence[str] | None = None,
-) -> list[Tile]:
-    """Return the faces at these positions of the catalogue as tiles of a grid, in that order.
+    captions: Sequence[str] | None = None,
+    address: Callable[[str], str] | None = None,
+    size: int = SIZE,
+    name: str = "Faces",
+) -> str:
+    """Return the faces at these positions of the catalogue as a grid in HTML, in that order.
 
     Parameters
     ----------
     catalogue : Catalogue
     indices : sequence of int
-    album : Album or None
-        None when there are no images: the tiles then have no `uri`.
+    album : Album
+        A face that it does not have becomes a grey square.
     scores : Scores, optional
-        The alternative text also says which label a model's highest score is for.
-    notes : sequence of str, optional
-        One a tile. By default the class of the highest score where it is not the label.
+        Captions and alternative texts then also say which label a model's highest score is for.
+    captions : sequence of str, optional
+        Instead of those of :func:`caption`.
+    address : function of str, optional
+        From a file name to the address that a click on its face leads to.
+    size, name
+        As for :func:`fer_core.thumbnails.grid_html`.
     """
-    result = []
-    for k, index in enumerate(int(i) for i in indices):
-        emotion = EMOTIONS[catalogue.labels[index]]
-        alt, note = f"Face labelled {emotion}", ""
-        if scores is not None and scores.predicted[index] >= 0:
-            said = EMOTIONS[scores.predicted[index]]
-            alt += f", highest score for {said} ({scores.proba[index].max():.2f})"
-            note = "" if said == emotion else f"→ {said}"
-        name = str(catalogue.names[index])
-        result.append(
-            Tile(
-                name=name,
-                uri=album.uri(index) if album else None,
-                alt=f"{alt}, {name.rsplit('/', 1)[1]}",
-                emotion=emotion,
-                note=notes[k] if notes is not None else note,
-            )
-        )
-    return result
+    chosen = [int(index) for index in indices]
+    faces = [album.face(index) for index in chosen]
+    return grid_html(
+        np.stack([_ABSENT if face is None else face for face in faces])
+        if faces
+        else np.empty((0, SIDE, SIDE), np.uint8),
+        captions if captions is not None else [caption(catalogue, index, scores) for index in chosen],
+        [
+            describe(catalogue, index, scores) + (" (not in this copy of FER2013)" if face is None else "")
+            for index, face in zip(chosen, faces, strict=True)
+        ],
+        None if address is None else [address(str(catalogue.names[index])) for index in chosen],
+        size=size,
+        name=name,
+    )
+
+
+def table(
+    catalogue: Catalogue,
+    indices: Sequence[int] | NDArray[np.int64],
+    *,
+    scores: Scores | None = None,
+    agreed: NDArray[np.float64] | None = None,
+) -> dict[str, list[object]]:
+    """Return what is known of these images as columns: the list behind a grid, and its download."""
+    at = np.asarray(indices, dtype=np.int64)
+    names = np.array(EMOTIONS)
+    columns: dict[str, list[object]] = {
+        "image": catalogue.names[at].tolist(),
+        "split": catalogue.split[at].tolist(),
+        "label": names[catalogue.labels[at]].tolist(),
+    }
+    if scores is not None:
+        said = scores.predicted[at]
+        columns["predicted"] = [EMOTIONS[k] if k >= 0 else None for k in said.tolist()]
+        columns["margin"] = [None if np.isnan(m) else round(m, 4) for m in scores.margin[at].tolist()]
+    if agreed is not None:
+        columns["votes for the label"] = [None if np.isnan(a) else round(a, 2) for a in agreed[at].tolist()]
+    for measure in ("brightness", "contrast", "sharpness"):
+        columns[measure] = np.round(getattr(catalogue, measure)[at].astype(float), 1).tolist()
+    columns["flags"] = [" ".join(flag for flag in FLAGS if catalogue.flags[flag][i]) for i in at.tolist()]
+    return columns
 
 
 @dataclass(frozen=True)
@@ -307,3 +332,13 @@ def findings(catalogue: Catalogue, index: int) -> list[Finding]:
 def pages(count: int, size: int) -> int:
     """Return how many pages of `size` hold `count` images; at least one."""
     return max(1, -(-count // size))
+
+
+def neighbours(index: int) -> NDArray[np.int64]:
+    """Return the positions of the nearest images in the features of a model, nearest first; see ``map.json``.
+
+    Empty when the tables hold none.
+    """
+    if not tables.has("map.npz"):
+        return np.empty(0, dtype=np.int64)
+    return np.asarray(tables.arrays("map")["neighbours"][index], dtype=np.int64)
