@@ -1,0 +1,161 @@
+"""Small parts that several pages show.
+
+Self-contained HTML where Streamlit has nothing as light: seven bars for each of ten faces as charts would load a
+charting library (0.8-4.7 MB) and draw ten canvases; as a table they are text that a screen reader can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from fer_core.labels import COLORS, EMOTIONS, display_name
+from fer_core.registry import ModelCard
+from pages._ui.loaders import Scored
+
+_CELL: Final = "border:0;padding:.16rem 0;vertical-align:middle;line-height:1.25"
+_TRACK: Final = "background:color-mix(in srgb,currentColor 10%,transparent);border-radius:.4rem;overflow:hidden"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share (0-1) as a reader sees it, for example ``"43.0 %"`` with a space that does not break."""
+    return f"{share * 100:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def ranking(probabilities: Sequence[float] | np.ndarray) -> list[str]:
+    """Return the seven classes, highest score first; equal scores in the order of the classes."""
+    return [EMOTIONS[k] for k in np.argsort(-np.asarray(probabilities), kind="stable")]
+
+
+def score_bars(probabilities: Sequence[float] | np.ndarray, *, order: Sequence[str], name: str) -> str:
+    """Return seven bars as an HTML table, one a class in the class's colour.
+
+    Parameters
+    ----------
+    probabilities : sequence of 7 floats
+        Scores in the order of the classes, 0-1.
+    order : sequence of str
+        Classes from top to bottom; the one with the highest score is set in bold.
+    name : str
+        For screen readers: whose scores these are.
+    """
+    scores = dict(zip(EMOTIONS, (float(value) for value in probabilities), strict=True))
+    top = ranking(probabilities)[0]
+    rows = []
+    for emotion in order:
+        weight = 650 if emotion == top else 400
+        score = scores[emotion]
+        head = f"{_CELL};font-weight:inherit;text-align:left;width:5.2rem"
+        rows.append(
+            f'<tr style="font-weight:{weight}">'
+            f'<th scope="row" style="{head}">{display_name(emotion)}</th>'
+            f'<td style="{_CELL}"><div style="{_TRACK}"><div style="width:{score:.1%};min-width:2px;height:.75rem;'
+            f'background:{COLORS[emotion]};border-radius:.4rem"></div></div></td>'
+            f'<td style="{_CELL};text-align:right;width:3rem;font-variant-numeric:tabular-nums">{score:.2f}</td></tr>'
+        )
+    return (
+        f'<table aria-label="{escape(name)}" style="border-collapse:collapse;border:0;width:100%;margin:0;'
+        f'font-size:.95rem;table-layout:fixed"><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def picture(uri: str, *, alt: str, caption: str, pixelated: bool = False) -> str:
+    """Return a small square picture with a caption as HTML; `pixelated` enlarges by nearest neighbour."""
+    rendering = "image-rendering:pixelated;" if pixelated else ""
+    return (
+        f'<figure style="margin:0;flex:1 1 0;max-width:6.75rem"><img src="{uri}" alt="{escape(alt)}" '
+        f'style="{rendering}display:block;width:100%;aspect-ratio:1;object-fit:cover;border-radius:.5rem">'
+        f'<figcaption style="font-size:.8rem;line-height:1.3;margin-top:.35rem;opacity:.8">{caption}</figcaption>'
+        "</figure>"
+    )
+
+
+def number_tag(number: int, emotion: str) -> str:
+    """Return the number of a face in the colour of its box on the photo, as HTML."""
+    return (
+        f'<span style="display:inline-block;min-width:1.6rem;padding:.05rem .4rem;border-radius:.4rem;'
+        f'text-align:center;font-weight:650;color:#14171E;background:{COLORS[emotion]}">{number}</span>'
+    )
+
+
+def verdict(probabilities: Sequence[float] | np.ndarray) -> str:
+    """Return the highest score, worded as one for a label, and its lead over the runner-up, as HTML."""
+    first, second = ranking(probabilities)[:2]
+    scores = dict(zip(EMOTIONS, (float(value) for value in probabilities), strict=True))
+    lead = scores[first] - scores[second]
+    distance = f"{lead:.2f} ahead of {second}" if lead >= 0.005 else f"level with {second}"
+    return f'{_strong(f"{scores[first]:.2f} for {first}")} <span style="opacity:.8">{distance}</span>'
+
+
+def score_card(probabilities: Sequence[float] | np.ndarray, *, name: str) -> None:
+    """Draw the scores of one face by one model: the verdict, and seven bars below it."""
+    bars = score_bars(probabilities, order=ranking(probabilities), name=name)
+    st.html(f'<div style="margin-bottom:.6rem">{verdict(probabilities)}</div>{bars}')
+
+
+def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
+    """Draw one face: what the network saw, and the scores of one or more models beside it.
+
+    Parameters
+    ----------
+    index : int
+        Of the face in the photo, from 0.
+    answers : sequence of (ModelCard, Scored)
+        The models and what they said about the same photo. All bars are in the order of the first one.
+    """
+    (card, scored), *_ = answers
+    part = scored.result.faces[index]
+    number = index + 1
+    order = ranking(part.probabilities)
+    pictures = [
+        picture(scored.colour[index], alt=f"Face {number}, cropped", caption="Cropped as in FER2013"),
+        picture(scored.grey[index], alt=f"Face {number} in grey", caption="48 × 48 grey pixels", pixelated=True),
+    ]
+    for size, source in {_size(card): scored for card, scored in answers if _size(card) != "48 × 48"}.items():
+        pictures.append(
+            picture(
+                source.fed[index],
+                alt=f"Face {number}, resized",
+                caption=f"{size}, what the network gets",
+                pixelated=True,
+            )
+        )
+    columns = []
+    for card, scored in answers:
+        probabilities = scored.result.faces[index].probabilities
+        name = f'<div style="font-size:.85rem;opacity:.8">{escape(card.name)}</div>' if len(answers) > 1 else ""
+        bars = score_bars(probabilities, order=order, name=f"Scores of face {number} by {card.name}")
+        heading = f'<div style="margin-bottom:.5rem">{verdict(probabilities)}</div>' if name else ""
+        columns.append(growing(name + heading + bars))
+    title = f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; '
+    if len(answers) == 1:
+        title += verdict(part.probabilities)
+    else:
+        tops = {ranking(scored.result.faces[index].probabilities)[0] for _, scored in answers}
+        title += _strong(f"Both rank {order[0]} first" if len(tops) == 1 else "The models disagree")
+    shown = f'<div style="display:flex;gap:.75rem;flex:1 1 100%">{"".join(pictures)}</div>'
+    st.html(title + "</div>" + row(shown, *columns))
+    for caution in part.cautions:
+        st.caption(f":orange[:material/warning:] {caution.sentence}")
+
+
+def _strong(text: str) -> str:
+    return f'<span style="font-size:1.15rem;font-weight:650">{text}</span>'
+
+
+def _size(card: ModelCard) -> str:
+    return f"{card.input.width} × {card.input.height}"
+
+
+def row(*parts: str, gap: str = "1.25rem") -> str:
+    """Return HTML parts side by side, wrapping where there is no room."""
+    return f'<div style="display:flex;flex-wrap:wrap;gap:{gap};align-items:flex-start">{"".join(parts)}</div>'
+
+
+def growing(part: str, *, at_least: str = "15rem") -> str:
+    """Return an HTML part that takes the room there is in a :func:`row`."""
+    return f'<div style="flex:1 1 {at_least};min-width:min({at_least},100%)">{part}</div>'
