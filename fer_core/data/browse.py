@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fer_core.data.ferplus import Votes
     from fer_core.evaluation.predictions import Predictions
 
+_IN_A_GROUP: Final = 12  # of the largest groups, so that one does not fill the page
 _ABSENT: Final = np.full((SIDE, SIDE), 128, np.uint8)
 
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -342,3 +343,59 @@ def neighbours(index: int) -> NDArray[np.int64]:
     if not tables.has("map.npz"):
         return np.empty(0, dtype=np.int64)
     return np.asarray(tables.arrays("map")["neighbours"][index], dtype=np.int64)
+
+
+def repeated_groups() -> list[list[str]]:
+    """Return the names of the images with the same pixels, group by group."""
+    groups: dict[str, list[str]] = {}
+    for row in tables.rows("repeated"):
+        groups.setdefault(row["group"], []).append(row["image"])
+    return list(groups.values())
+
+
+def unavoidable_errors(groups: Sequence[Sequence[str]]) -> int:
+    """Return how many images any answer gets wrong, if each group of equal pictures gets one answer."""
+    errors = 0
+    for group in groups:
+        labels = [name.split("/")[1] for name in group]
+        errors += len(labels) - max(labels.count(label) for label in set(labels))
+    return errors
+
+
+def differing(rows: Sequence[Mapping[str, str]], one: str, other: str) -> int:
+    """Return in how many rows of a table two named images carry different labels."""
+    return sum(row[one].split("/")[1] != row[other].split("/")[1] for row in rows)
+
+
+def crossing(rows: Sequence[Mapping[str, str]]) -> int:
+    """Return how many near pairs have one image in the test set and one in Training."""
+    return sum(row["first"].split("/")[0] != row["second"].split("/")[0] for row in rows)
+
+
+def columns(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Return the rows of a table as columns."""
+    return {key: [row[key] for row in rows] for key in (rows[0] if rows else ())}
+
+
+def listed(groups: Sequence[Sequence[str]]) -> dict[str, list[object]]:
+    """Return groups of images as a table: number of the group, name."""
+    pairs = [(number, name) for number, group in enumerate(groups, start=1) for name in group]
+    return {"group": [number for number, _ in pairs], "image": [name for _, name in pairs]}
+
+
+def groups(
+    catalogue: Catalogue, members: Sequence[Sequence[str]], album: Album, *, address: Callable[[str], str]
+) -> str:
+    """Return groups of equal pictures as HTML: each in a frame, with the label and split of every member below it."""
+    frames = []
+    for group in members:
+        at = catalogue.index_of(list(group))
+        at = at[at >= 0][:_IN_A_GROUP]
+        captions = [f"{EMOTIONS[catalogue.labels[i]]}, {catalogue.split[i]}" for i in at]
+        inner = grid(catalogue, at, album, captions=captions, address=address, size=72, name="Equal pictures")
+        frames.append(
+            '<div style="border:1px solid color-mix(in srgb,currentColor 18%,transparent);border-radius:.6rem;'
+            f'padding:.5rem;flex:0 1 {len(at) * 5.2 + 1:.1f}rem;min-width:min(11.4rem,100%);box-sizing:border-box">'
+            f"{inner}</div>"
+        )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.7rem">{"".join(frames)}</div>'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from fer_core.data.ferplus import SEVEN, VOTE_COLUMNS
-from fer_core.labels import EMOTIONS, N_CLASSES
+from fer_core.labels import EMOTIONS, N_CLASSES, index_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,6 +152,22 @@ def witness(
     backed = leading[suspect] == suggested[suspect]
     result["suspect"]["suggested"] = _rounded(backed.mean()) if len(backed) else None
     return result
+
+
+def beside(summary: Mapping[str, Any], emotion: str) -> tuple[float, list[tuple[str, float]]]:
+    """Return what a second person says of a face for which a first one said `emotion`.
+
+    Returns
+    -------
+    same : float
+        The chance of the same answer, 0-1.
+    others : list of (str, float)
+        The other answers, as named in ``VOTE_COLUMNS``, the likeliest first.
+    """
+    own = VOTE_COLUMNS[SEVEN[index_of(emotion)]]
+    row = dict(zip(summary["columns"], summary["second_opinions"][summary["columns"].index(own)], strict=True))
+    same = row.pop(own)
+    return same, sorted(row.items(), key=lambda item: -item[1])
 
 
 def _rounded(values: Any) -> Any:
