@@ -13,7 +13,7 @@ from fer_core.data.catalogue import FLAGS, SPLITS, Catalogue
 from fer_core.data.fer2013 import SIDE, Fer2013
 from fer_core.errors import FerError
 from fer_core.images import data_uri
-from fer_core.labels import EMOTIONS, N_CLASSES, index_of
+from fer_core.labels import COLORS, EMOTIONS, N_CLASSES, index_of
 from fer_core.thumbnails import SIZE, grid_html
 
 if TYPE_CHECKING:
@@ -399,3 +399,72 @@ def groups(
             f"{inner}</div>"
         )
     return f'<div style="display:flex;flex-wrap:wrap;gap:.7rem">{"".join(frames)}</div>'
+
+
+@dataclass(frozen=True)
+class MapPoints:
+    """The committed map of a model's features, coloured in one way.
+
+    Attributes
+    ----------
+    positions
+        ``(M,)`` int64, in the catalogue.
+    xy
+        ``(M, 2)`` float32.
+    codes
+        ``(M,)`` int64, index into `names` and `colours`.
+    names, colours
+        Of the groups.
+    texts
+        One short line a dot.
+    """
+
+    positions: NDArray[np.int64]
+    xy: NDArray[np.float32]
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    texts: list[str]
+
+
+def map_points(
+    catalogue: Catalogue, way: str, *, scores: Scores | None = None, votes: Votes | None = None
+) -> MapPoints:
+    """Return the map coloured by ``"label"``, by ``"error"`` (needs scores) or by ``"vote"`` (needs votes).
+
+    Raises
+    ------
+    FerError
+        If the way is unknown, or what it needs is not given.
+    """
+    stored = tables.arrays("map")
+    at = stored["image"].astype(np.int64)
+    labels = catalogue.labels[at]
+    names, colours = tuple(e.capitalize() for e in EMOTIONS), tuple(COLORS[e] for e in EMOTIONS)
+    texts = [EMOTIONS[label] for label in labels]
+    codes = labels
+    if way == "error" and scores is not None:
+        said = scores.predicted[at]
+        codes = np.where(said < 0, 2, (said != labels).astype(np.int64))
+        names, colours = ("Right", "Wrong", "No prediction"), (COLORS["neutral"], COLORS["angry"], "#C9CCD3")
+        texts = [f"{text} → {EMOTIONS[k]}" if k >= 0 else text for text, k in zip(texts, said.tolist(), strict=True)]
+    elif way == "vote" and votes is not None:
+        from fer_core.evaluation.agreement import majority
+
+        counts, known = votes.of(catalogue.names[at].tolist())
+        leading = np.where(known, majority(counts), N_CLASSES)
+        codes = np.where(leading < 0, N_CLASSES, leading)
+        names, colours = (*names, "Something else"), (*colours, "#C9CCD3")
+        texts = [
+            f"{text}, people: {EMOTIONS[k] if k < N_CLASSES else 'something else'}"
+            for text, k in zip(texts, codes.tolist(), strict=True)
+        ]
+    elif way != "label":
+        raise FerError("The map is coloured by label, by error of a model, or by vote.")
+    return MapPoints(at, stored["xy"].astype(np.float32), codes.astype(np.int64), names, colours, texts)
+
+
+def label_counts(catalogue: Catalogue, indices: NDArray[np.int64]) -> list[int]:
+    """Return how many of these images carry each label, in the order of ``EMOTIONS``."""
+    counts: list[int] = np.bincount(catalogue.labels[indices], minlength=N_CLASSES).tolist()
+    return counts

@@ -1,0 +1,158 @@
+"""Tab "Quality": repeats, leaks, contradictions, blanks and doubtful labels, each with its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import streamlit as st
+
+from fer_core import figures_dataset
+from fer_core.data import browse, tables
+from pages._ui import url
+from pages._ui.dataset import parts, store
+
+A_PAGE: Final = 24
+"""Groups of equal pictures that are shown at once."""
+
+KINDS: Final = {
+    "leaked": "Leaks",
+    "repeated": "Repeats",
+    "contradicting": "Contradictions",
+    "near": "Near duplicates",
+    "blank": "Blank",
+    "suspect": "Doubted labels",
+}
+
+
+def draw() -> None:
+    """Draw the tab."""
+    kinds = [kind for kind in KINDS if store.images().flags[kind].any()]
+    url.adopt("kind", kinds, kinds[0])
+    kind = st.segmented_control(
+        "What is wrong", kinds, format_func=KINDS.__getitem__, key="kind", required=True, label_visibility="collapsed"
+    )
+    url.write(kind=kind if kind != kinds[0] else None)
+    {
+        "leaked": _leaks,
+        "repeated": _repeats,
+        "contradicting": _contradictions,
+        "near": _near,
+        "blank": _blank,
+        "suspect": _suspects,
+    }[kind]()
+
+
+def _leaks() -> None:
+    leaks = tables.rows("leaked")
+    private = sum("/PrivateTest_" in row["image"] for row in leaks)
+    st.header("Test images that stand in Training", anchor=False)
+    st.markdown(
+        f"**{len(leaks)}** of the 7,178 test images have an exact copy, pixel by pixel, among the images a network is "
+        f"trained on; {private} of them are in PrivateTest. A model may know their label by heart, "
+        f"{browse.differing(leaks, 'image', 'twin')} times with another label than the test wants."
+    )
+    cards = list(store.predicted().values())
+    if cards:
+        found = [(card.name, store.leak_effect(card)) for card in cards]
+        st.subheader("What that does to each model’s accuracy", anchor=False)
+        parts.show(figures_dataset.leak_effect([(name, e.everything, e.clean, e.leaked) for name, e in found]))
+        name, effect = found[0]
+        st.caption(
+            f"{name}: {100 * effect.everything:.2f} % on PrivateTest, {100 * effect.clean:.2f} % on the "
+            f"{effect.n_clean:,} images without a copy in Training, {100 * effect.leaked:.2f} % on the "
+            f"{effect.n_leaked} with one. Near duplicates are not counted as leaks here."
+        )
+    _pairs([[row["image"], row["twin"]] for row in leaks], "leaked", {"image": "image", "twin": "twin"})
+
+
+def _repeats() -> None:
+    groups = browse.repeated_groups()
+    st.header("The same picture more than once", anchor=False)
+    extra = sum(len(group) for group in groups) - len(groups)
+    st.markdown(
+        f"**{len(groups):,}** pictures are there more than once, with the same pixels, under {extra:,} further names. "
+        f"The largest group has {max(map(len, groups))} members."
+    )
+    _pairs(sorted(groups, key=lambda group: (-len(group), group)), "repeated")
+
+
+def _contradictions() -> None:
+    groups = [group for group in browse.repeated_groups() if len({name.split("/")[1] for name in group}) > 1]
+    st.header("One picture, several labels", anchor=False)
+    st.markdown(
+        f"**{len(groups)}** pictures carry more than one label. No model can be right on all their copies: whatever it "
+        f"answers, at least {browse.unavoidable_errors(groups)} of the {sum(map(len, groups))} images count as wrong."
+    )
+    _pairs(groups, "contradicting")
+
+
+def _near() -> None:
+    rows = tables.rows("near")
+    crossing = browse.crossing(rows)
+    st.header("The same photo in another version", anchor=False)
+    st.markdown(
+        f"**{len(rows):,}** pairs show the same photo, moved, with other brightness or a watermark, "
+        f"{sum(row['mirrored'] == '1' for row in rows)} of them mirrored; {browse.differing(rows, 'first', 'second')} "
+        f"carry two labels. In {crossing:,} pairs one image is in the test set and the other in Training: leaks that a "
+        "comparison of pixels does not see. Larger changes are not found, so these are lower bounds."
+    )
+    _pairs([[row["first"], row["second"]] for row in rows], "near", {"first": "first", "second": "second"})
+
+
+def _blank() -> None:
+    rows = tables.rows("blank")
+    blank = sum(row["kind"] == "blank" for row in rows)
+    st.header("Pictures that show nothing", anchor=False)
+    st.markdown(
+        f"**{blank}** images are blank (their grey values deviate by less than 1 from their mean) and "
+        f"{len(rows) - blank} nearly so (less than 10), each with a label that no one could have seen in it."
+    )
+    names = [row["image"] for row in rows]
+    parts.faces(store.images().index_of(names), key="blank", name="Blank images")
+    parts.table(browse.columns(rows), "fer2013-blank", label="List", key="blank-list")
+
+
+def _suspects() -> None:
+    summary = tables.document("suspects")
+    rows = tables.rows("suspects")
+    judged = sum(summary["judged"])
+    st.header("Labels that a model doubts", anchor=False)
+    st.markdown(
+        f"**{len(rows):,}** of {judged:,} labels of the validation and test images, which it was not trained on, "
+        f"are doubted by {summary['name']}: it is confident of another class by that class’s own standard (confident "
+        "learning, Northcutt et al. 2021). A weak model doubts many labels that are right, so ask somebody else, too:"
+    )
+    witness = summary.get("witness")
+    if witness:
+        st.markdown(
+            f"Of the doubted labels, the majority of ten people (FER+) disagrees with "
+            f"**{100 * witness['suspect']['against_label']:.0f} %**, and says what the model says for "
+            f"{100 * witness['suspect']['suggested']:.0f} %. Of the labels it does not doubt, people disagree with "
+            f"{100 * witness['other']['against_label']:.0f} %."
+        )
+    parts.show(figures_dataset.suspects(summary))
+    st.subheader("The most doubtful first", anchor=False)
+    count = browse.pages(len(rows), 60)
+    first = (st.pagination(count, key="suspects-page") - 1) * 60 if count > 1 else 0
+    shown = rows[first : first + 60]
+    parts.faces(
+        store.images().index_of([row["image"] for row in shown]),
+        key="suspect",
+        name="Images with a doubted label",
+        captions=[f"{row['image'].split('/')[1]} → {row['suggested']}?" for row in shown],
+    )
+    parts.table(browse.columns(rows), "fer2013-doubted", label="List", key="suspect-list")
+
+
+def _pairs(groups: list[list[str]], key: str, names: Mapping[str, str] | None = None) -> None:
+    """Draw groups of equal pictures, so many at a time, and the list of all."""
+    count = browse.pages(len(groups), A_PAGE)
+    page = st.pagination(count, key=f"{key}-page") if count > 1 else 1
+    shown = groups[(page - 1) * A_PAGE : page * A_PAGE]
+    album = store.album()
+    if album is not None:
+        html = browse.groups(store.images(), shown, album, address=parts.address)
+        parts.clickable(html, key=f"{key}-groups")
+    listed = browse.columns(tables.rows(key)) if names else browse.listed(groups)
+    parts.table(listed, f"fer2013-{key}", label="List", key=f"{key}-list")
