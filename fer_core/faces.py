@@ -203,29 +203,44 @@ def frame(face: Face) -> Frame:
     if face.landmarks is None:
         x, y, width, height = face.box
         return Frame(x + width / 2, y + height / 2, min(width, height), 0.0)
-    return frame_landmarks(face.landmarks, face.box)
+    fit = _fit(face.landmarks)
+    if fit is None or fit.side < face.box[2] / 3:  # eyes and mouth coincide
+        x, y, width, height = face.box
+        return Frame(x + width / 2, y + height / 2, width * BOX_TO_SIDE * TIGHTEN, 0.0)
+    right = np.array([np.cos(np.radians(fit.angle)), np.sin(np.radians(fit.angle))])
+    x, y = np.array([fit.x, fit.y]) - NOSE_SHIFT * nose_offset(face) * fit.side * right
+    return Frame(float(x), float(y), fit.side * TIGHTEN, fit.angle)
 
 
-def frame_landmarks(landmarks: NDArray[np.float32], box: tuple[float, float, float, float]) -> Frame:
-    """Return the frame for landmarks of shape (5, 2); `box` is used if eyes and mouth coincide."""
-    points = np.asarray(landmarks, np.float64)
-    corners = points[[0, 1, 3, 4]]
-    places = np.array(EYES + MOUTH)
-    centre, place = corners.mean(axis=0), places.mean(axis=0)
-    seen, wanted = corners - centre, places - place
-    spread = float((seen**2).sum())
-    along = float((seen * wanted).sum())
-    across = float((seen[:, 0] * wanted[:, 1] - seen[:, 1] * wanted[:, 0]).sum())
-    turn = float(np.arctan2(-across, along))  # clockwise, as y points down
-    side = spread / np.hypot(along, across) if spread > 0 and (along or across) else 0.0
-    if side < box[2] / 3:
-        return Frame(box[0] + box[2] / 2, box[1] + box[3] / 2, box[2] * BOX_TO_SIDE * TIGHTEN, 0.0)
-    right = np.array([np.cos(turn), np.sin(turn)])
-    down = np.array([-right[1], right[0]])
-    nose = float((points[2] - centre) @ right) / side
-    shift = (0.5 - place[0] - NOSE_SHIFT * nose) * right + (0.5 - place[1]) * down
-    x, y = centre + shift * side
-    return Frame(float(x), float(y), side * TIGHTEN, float(np.degrees(turn)))
+def nose_offset(face: Face) -> float:
+    """Return how far the nose tip lies to the right of the middle of eyes and mouth, in widths of the (median) frame.
+
+    A measure of how far the head is turned: 0 when it looks into the camera, negative when it looks to the left of the
+    picture, beyond 0.15 either way for about 3 % of FER2013; 0 for a whole-image face.
+    """
+    fit = None if face.landmarks is None else _fit(face.landmarks)
+    if fit is None or face.landmarks is None:
+        return 0.0
+    points = np.asarray(face.landmarks, np.float64)
+    offset = points[2] - points[[0, 1, 3, 4]].mean(axis=0)
+    turn = np.radians(fit.angle)
+    return float(offset @ (np.cos(turn), np.sin(turn))) / fit.side
+
+
+def _fit(landmarks: NDArray[np.float32]) -> Frame | None:
+    """Return the frame that fits eyes and corners of the mouth of landmarks (5, 2), ``None`` if all coincide."""
+    seen, places = np.asarray(landmarks, np.float64)[[0, 1, 3, 4]], np.array(EYES + MOUTH)
+    centre, place = seen.mean(axis=0), places.mean(axis=0)
+    seen, places = seen - centre, places - place
+    along = float((seen * places).sum())
+    across = float((places[:, 0] * seen[:, 1] - places[:, 1] * seen[:, 0]).sum())
+    if not (along or across):
+        return None
+    side = float((seen**2).sum() / np.hypot(along, across))
+    turn = float(np.arctan2(across, along))  # clockwise, as y points down
+    right, down = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
+    x, y = centre + side * ((0.5 - place[0]) * right + (0.5 - place[1]) * down)
+    return Frame(float(x), float(y), side, float(np.degrees(turn)))
 
 
 def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
