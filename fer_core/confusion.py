@@ -361,14 +361,14 @@ def destination(name: str, counts: NDArray[np.int64], klass: int) -> Destination
     )
 
 
-def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Destination] = ()) -> str:
+def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Destination] = ()) -> tuple[str, ...]:
     """Return the sentences that stand above the rows, made from the numbers alone.
 
     A class is named as where the label goes only by the matrices in which it is decided; the mis-paired ones are spoken
     of apart, since their rows say nothing about the label.
     """
     if not paired and not mispaired:
-        return "There is no matrix to read."
+        return ("There is no matrix to read.",)
     label = EMOTIONS[(paired or mispaired)[0].klass]
     sentences = []
     decided: dict[int, list[Destination]] = {}
@@ -398,7 +398,7 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
                 f"{percent(float(entry.overall[first]))} of all other images: paired wrongly, every row looks alike "
                 f"and says nothing about {label}."
             )
-    return " ".join(sentences)
+    return tuple(sentences)
 
 
 def unpaired(support: Sequence[int], shares: Sequence[float]) -> NDArray[np.int64]:

@@ -42,6 +42,13 @@ _MODELS: Final = {
     "light": ("#3D4A9E", "#C8553D", "#1B7F79", "#A66E00", "#8A3F8F", "#4F6D2F"),
     "dark": ("#8D98D9", "#F08A6E", "#4FC3BA", "#E3B23C", "#D58FD9", "#A3C46F"),
 }
+_SLANTED: Final[Spec] = {
+    "labelAngle": {"expr": "width < 460 ? -50 : 0"},
+    "labelAlign": {"expr": "width < 460 ? 'left' : 'center'"},
+    "labelOverlap": False,
+}
+"""Labels of the classes that stand aslant on a phone."""
+
 _GREY: Final = {"light": "#8A8578", "dark": "#9AA0AE"}
 _MARK: Final = {"light": "#B3261E", "dark": "#FFD166"}
 
@@ -145,7 +152,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
         "type": "nominal",
         "sort": [ANSWERS[k] for k in columns(order, no_answer=no_answer)],
         "title": "Answer of the model",
-        "axis": {**axis, "orient": "top", "labelAngle": {"expr": "width < 460 ? -50 : 0"}, "labelOverlap": False},
+        "axis": {**axis, "orient": "top", **_SLANTED, "labelBaseline": {"expr": "width < 460 ? 'middle' : 'bottom'"}},
         "scale": {"padding": 0.03},
     }
     y = {
@@ -196,6 +203,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
                 },
             },
         ],
+        "padding": {"left": 4, "top": 4, "right": 18, "bottom": 4},  # the last slanted label reaches beyond the cells
         "config": {"view": {"stroke": None}},
     }
 
@@ -458,7 +466,7 @@ def histogram_spec(true: str, answer: str) -> Spec:
     if true == answer or answer not in COLORS:
         names, colors = names[:1], colors[:1]
     return {
-        "height": 170,
+        "height": 270,
         "mark": {"type": "bar"},
         "encoding": {
             "x": {"field": "bin", "type": "ordinal", "title": "Score", "axis": {"labelAngle": 0}},
@@ -503,7 +511,8 @@ def destinations_spec(
     """Return the rows of one label side by side, with intervals; those named in `greys` apart."""
     names = [row.name for row in rows]
     palette = iter(_MODELS[theme(dark)] * 4)
-    colors = [_GREY[theme(dark)] if name in greys else next(palette) for name in names]
+    pale = iter((_GREY[theme(dark)], "#C2B59B", "#77838F") * 4)
+    colors = [next(pale) if name in greys else next(palette) for name in names]
     records = [
         {
             "model": row.name,
@@ -521,18 +530,18 @@ def destinations_spec(
     color = {
         "field": "model",
         "scale": {"domain": names, "range": colors},
-        "legend": {"orient": "bottom", "title": None, "columns": 2, "labelLimit": 320},
+        "legend": {"orient": "bottom", "title": None, "columns": 1, "labelLimit": 420},
     }
     axis = {"format": "~%", "tickCount": 5}
     spec = {
-        "height": 360,
+        "height": 500,
         "encoding": {
             "x": {
                 "field": "answer",
                 "type": "nominal",
                 "sort": list(ANSWERS),
                 "title": "Answer",
-                "axis": {"labelAngle": {"expr": "width < 460 ? -50 : 0"}, "labelOverlap": False},
+                "axis": {**_SLANTED, "labelAlign": {"expr": "width < 460 ? 'right' : 'center'"}},
             },
             "xOffset": {"field": "model", "sort": names},
             "color": color,
@@ -552,7 +561,7 @@ def destinations_spec(
                     "y": {
                         "field": "low",
                         "type": "quantitative",
-                        "title": f"Share of the images labelled {EMOTIONS[rows[0].klass]}" if rows else None,
+                        "title": f"Share of the label {EMOTIONS[rows[0].klass]}" if rows else None,
                         "scale": {"domainMin": 0},
                         "axis": axis,
                     },

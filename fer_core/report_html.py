@@ -160,6 +160,7 @@ def build(
         for p in cm.hardest_pairs(study.counts)[:10]
     ]
     label = EMOTIONS[(*paired, *mispaired)[0].klass] if paired or mispaired else ""
+    sentences = "".join(f"<li>{_bold(sentence)}</li>" for sentence in cm.destinations_in_words(paired, mispaired))
     parts = [
         f"<h1>Confusion matrix: {escape(title)}</h1>",
         f"<p><b>What if:</b> {escape(setting)}.</p>" if setting else "<p>The model as it is.</p>",
@@ -173,7 +174,7 @@ def build(
         f'<div class="grid">{"".join(figures.lines_svg(chart) for chart in charts)}</div>',
         "<h2>Hardest pairs</h2>",
         _table(pairs),
-        f"<h2>Where does {escape(label)} go?</h2><p>{_bold(cm.destinations_in_words(paired, mispaired))}</p>",
+        f"<h2>Where does {escape(label)} go?</h2><ul>{sentences}</ul>",
         _table(destination_records([*paired, *mispaired])),
         '<p class="note">A score is for a label of FER2013 and says nothing about what somebody feels. Intervals are '
         "Wilson’s, 95 %; a dash has no denominator.</p>",

@@ -28,6 +28,10 @@ def matrix(**rows: dict[str, int]) -> np.ndarray:
     return counts
 
 
+def words(*arguments) -> str:
+    return " ".join(cm.destinations_in_words(*arguments))
+
+
 EXAMPLE = matrix(disgust={"disgust": 2, "angry": 6, "none": 2}, angry={"angry": 12, "disgust": 3, "sad": 15})
 
 
@@ -137,13 +141,13 @@ def test_overlap_counts_the_images_of_the_same_cell_in_another_model():
 
 def test_happy_is_named_only_where_it_is_decided():
     counts = matrix(disgust={"disgust": 20, "happy": 60, "angry": 20, "sad": 11})
-    sentence = cm.destinations_in_words([cm.destination("Flagship", counts, DISGUST)])
+    sentence = words([cm.destination("Flagship", counts, DISGUST)])
     assert sentence == "“Flagship”: disgust goes most often to **happy** (60 of 111)."
 
 
 def test_the_sentence_names_the_class_that_is_true():
     counts = matrix(disgust={"disgust": 20, "happy": 5, "angry": 60, "sad": 26})
-    sentence = cm.destinations_in_words([cm.destination("Flagship", counts, DISGUST)])
+    sentence = words([cm.destination("Flagship", counts, DISGUST)])
     assert "**angry** (60 of 111)" in sentence
     assert "happy" not in sentence
 
@@ -153,7 +157,7 @@ def test_the_sentence_says_undecided_where_two_answers_cannot_be_told_apart():
     entry = cm.destination("Flagship", counts, DISGUST)
     assert entry.leader is None
     assert entry.leaders == (ANGRY, HAPPY)
-    sentence = cm.destinations_in_words([entry])
+    sentence = words([entry])
     assert "undecided" in sentence
     assert "angry (22) or happy (20)" in sentence
     assert "**" not in sentence
@@ -164,9 +168,7 @@ def test_models_that_agree_share_a_sentence():
         cm.destination(name, matrix(disgust={"angry": count, "disgust": 40}), DISGUST)
         for name, count in (("A", 30), ("B", 25))
     ]
-    assert cm.destinations_in_words(entries) == (
-        "Both models: disgust goes most often to **angry** (30 of 70 and 25 of 65)."
-    )
+    assert words(entries) == ("Both models: disgust goes most often to **angry** (30 of 70 and 25 of 65).")
 
 
 def test_a_mis_paired_matrix_is_said_to_show_nothing_of_the_label():
@@ -175,7 +177,7 @@ def test_a_mis_paired_matrix_is_said_to_show_nothing_of_the_label():
     answers = np.where(generator.random(7000) < 0.6, labels, generator.choice([HAPPY, SAD], 7000, p=[0.8, 0.2]))
     mixed = cm.destination("Mis-paired", confusion(shuffled(labels, seed=1), answers), DISGUST)
     assert mixed.rates[HAPPY].value == pytest.approx(mixed.overall[HAPPY], abs=0.12)
-    sentence = cm.destinations_in_words([], [mixed])
+    sentence = words([], [mixed])
     assert "says nothing about disgust" in sentence
     assert "goes most often" not in sentence
 
@@ -183,7 +185,7 @@ def test_a_mis_paired_matrix_is_said_to_show_nothing_of_the_label():
 def test_rows_without_errors_or_without_images_are_said_to_be_so():
     perfect = cm.destination("Perfect", matrix(disgust={"disgust": 5}), DISGUST)
     empty = cm.destination("Empty", matrix(happy={"happy": 5}), DISGUST)
-    sentence = cm.destinations_in_words([perfect, empty])
+    sentence = words([perfect, empty])
     assert "“Perfect”: no image labelled disgust is answered with another label." in sentence
     assert "“Empty”: there is no image labelled disgust." in sentence
 
