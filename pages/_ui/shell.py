@@ -52,6 +52,8 @@ class Page:
 PAGES: Final = (
     Page("home", "Home", ":material/home:", "What this is, and what was found"),
     Page("predict", "Predict", ":material/face:", "Score a photo, from a file or the camera"),
+    Page("dataset", "Dataset", ":material/photo_library:", "What FER2013 is, and what is wrong with it"),
+    Page("confusion", "Confusion matrix", ":material/grid_on:", "What is taken for what, by which model, and why not"),
 )
 
 

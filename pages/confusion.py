@@ -1,0 +1,81 @@
+"""Confusion matrices one can take apart: click a cell, see its faces, and change what the model answers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from fer_core import confusion as cm
+from fer_core import whatif
+from fer_core.errors import FerError
+from pages._ui import loaders, shell
+from pages._ui.confusion import cell, destinations, export, matrix, scores, settings, state
+from pages._ui.confusion.state import Choice
+
+
+@st.fragment
+def explore(choice: Choice) -> None:
+    """Draw the matrix, the what-if panel, the open cell and the scores: a click reruns this part only."""
+    with shell.boundary():
+        setting, mixture, klass = settings.panel(choice)
+        rows = settings.mixed(choice, choice.part, mixture)
+        study = whatif.study(rows.labels, rows.proba, setting)
+        changed = "; ".join(filter(None, (mixture.in_words(), setting.in_words())))
+        if changed:
+            st.info(f"**What if:** {changed}. All figures of this section follow.", icon=":material/tune:")
+        matrix.headline(study, loaders.study_of(choice.card, choice.part), klass)
+
+        other = None
+        if choice.other is not None:
+            theirs = settings.aligned(rows, loaders.part_of(choice.other, choice.part))
+            other = cm.paired_counts(study.labels, study.answers, theirs.predicted)
+        shown = cm.cells(study.counts, choice.view, other=other)
+        order = cm.order(study.counts, choice.order)
+        opened = state.cell()
+        left, right = st.columns([7, 5], gap="medium")
+        with left:
+            matrix.matrix(choice, shown, order, study, opened)
+            if opened is not None:
+                cell.evidence(study, rows, opened)
+        with right, st.container(border=True):
+            if opened is None:
+                matrix.suggestions(study)
+            else:
+                cell.panel(choice, study, rows, opened)
+
+        curves = scores.Curves.of(study)
+        names = ["Classes", f"Rescue {cm.EMOTIONS[klass]}", "ROC and PR", "Calibration", "Risk", "Hardest pairs"]
+        tabs = iter(st.tabs(names))
+        with next(tabs):
+            scores.per_class(study, curves)
+        with next(tabs):
+            try:
+                validation = settings.mixed(choice, "val", mixture) if choice.part != "val" else None
+            except FerError:
+                validation = None
+            scores.rescue(study, validation, klass)
+        with next(tabs):
+            scores.roc_and_precision_recall(curves)
+        with next(tabs):
+            scores.calibrated(study, curves)
+        with next(tabs):
+            scores.risk_and_coverage(curves)
+        with next(tabs):
+            scores.hardest(study)
+        export.buttons(choice, rows, study, shown, order, curves, changed, opened, klass)
+
+
+@st.fragment
+def where(choice: Choice) -> None:
+    """Draw where a class goes in every model."""
+    with shell.boundary():
+        destinations.section(choice)
+
+
+with shell.page(
+    "confusion",
+    lead="What is taken for what? Rows are the labels of FER2013, columns what a model answers. Click a cell to see "
+    "which faces those are.",
+):
+    chosen = state.choose()
+    explore(chosen)
+    where(chosen)
