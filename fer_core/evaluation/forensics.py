@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -69,6 +69,10 @@ __all__ = [
     "shuffled",
     "totals_differ",
 ]
+
+
+CONSTANT_SHARE: Final = 0.9
+"""A table is called that of a constant answer if at least this share of the predictions must be of one class."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,8 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
                         ("weighted recall", recall.value, recall.low, recall.high),
                     ),
                 ),
-                limits="It does not follow which of the two is right, or whether either is. The recall must be the weighted "
-                "average.",
+                limits="It does not follow which of the two is right, or whether either is. The recall must be "
+                "the weighted average.",
             )
         )
     n = sum(support.values())
@@ -337,32 +341,36 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
 
 def _constant_rows(report: Report, counts: Counts) -> Finding | None:
     n = report.n
-    if not (report.complete and counts.possible.all() and counts.adds_up):
+    if not (report.closed and counts.possible.all() and counts.adds_up):
         return None
     for k, row in enumerate(report.rows):
         others = np.arange(len(report.rows)) != k
-        everything = counts.hits_high[k] == row.support and counts.predicted_high[k] == n and row.support > 0
-        if not everything or row.support == n or counts.hits_high[others].any():
-            continue
+        everything = counts.hits_high[k] == row.support and counts.predicted_high[k] == n
         fewest = int(counts.predicted_low[k])
+        if row.support in (0, n) or not everything or counts.hits_low[others].any() or fewest < CONSTANT_SHARE * n:
+            continue
         return Finding(
             code="constant_answer",
             verdict=(
                 f"This is the table of answering {row.name} to every image."
                 if fewest == n
-                else f"This table is that of answering {row.name} to every image, or to at least {fewest:,} of {n:,}."
+                else f"This is the table of answering {row.name} to every image, or to {fewest:,} of {n:,} at least."
             ),
             steps=(
-                f"Recall of {row.name} is {row.recall}; no other class has a right answer.",
+                f"Recall of {row.name} is {row.recall}, that of every other class 0.",
                 f"Precision of {row.name} is {row.precision}, its share of the images: {row.support:,} / {n:,} = "
                 f"{row.support / n:.4f}.",
+                f"Predictions of {row.name} = recall x {row.support:,} / precision = "
+                + (f"{n:,}" if fewest == n else f"{fewest:,} to {n:,}")
+                + ", whatever was rounded.",
             ),
             evidence=Table(
-                ("class", "support", "right", "fewest predictions", "most predictions"),
+                ("class", "support", "fewest right", "most right", "fewest predictions", "most predictions"),
                 tuple(
                     (
                         other.name,
                         other.support,
+                        int(counts.hits_low[j]),
                         int(counts.hits_high[j]),
                         int(counts.predicted_low[j]),
                         int(counts.predicted_high[j]),
@@ -370,20 +378,20 @@ def _constant_rows(report: Report, counts: Counts) -> Finding | None:
                     for j, other in enumerate(report.rows)
                 ),
             ),
-            limits="" if fewest == n else f"Rounding leaves room for {n - fewest:,} other answers, all wrong.",
+            limits="" if fewest == n else f"Rounding leaves room for {n - fewest:,} other answers.",
         )
     return None
 
 
 def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Finding, ...]:
     n = report.n
-    low, high = float(counts.hits_low.sum()) / n, float(counts.hits_high.sum()) / n
-    if not counts.possible.all():
-        low, high = 0.0, 1.0
-    if report.accuracy is not None and report.accuracy.may_be(low, high):
-        low, high = max(low, report.accuracy.low), min(high, report.accuracy.high)
-    elif report.accuracy is not None:
-        low, high = report.accuracy.low, report.accuracy.high
+    low, high = 0.0, 1.0
+    if report.closed and counts.possible.all():
+        low, high = float(counts.hits_low.sum()) / n, float(counts.hits_high.sum()) / n
+    if report.accuracy is not None:
+        inside = report.accuracy.may_be(low, high)
+        low = max(low, report.accuracy.low) if inside else report.accuracy.low
+        high = min(high, report.accuracy.high) if inside else report.accuracy.high
     if claimed.may_be(low, high):
         return ()
     near_claimed, near_table = (claimed.low, high) if claimed.low > high else (claimed.high, low)
@@ -392,7 +400,7 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     p_samples = math.erfc(abs(statistic) / math.sqrt(2))
     best = report.rows[int(np.argmax(report.shares))]
     ceiling = best.support / n
-    p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.complete else 1.0
+    p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.closed else 1.0
     steps = [
         f"Right answers in the table: sum of recall x support = {low * n:,.0f} to {high * n:,.0f} of {n:,}, accuracy "
         f"{low:.1%} to {high:.1%}.",
@@ -497,7 +505,8 @@ def _impossible_rows(report: Report, counts: Counts) -> tuple[Finding, ...]:
                     verdict=f"No whole numbers of images give the row of {row.name}.",
                     steps=(
                         f"Right answers are a whole number near {row.recall} x {row.support:,}, predictions a whole "
-                        f"number near right answers / {row.precision}.",
+                        f"number near right answers / {row.precision}"
+                        + (f" and at most {report.n:,}." if report.closed else "."),
                         "No pair of whole numbers is printed as this precision, recall and F1.",
                     ),
                     evidence=evidence,
@@ -525,7 +534,7 @@ def _sums(report: Report, counts: Counts) -> tuple[Finding, ...]:
     if not counts.possible.all():
         return tuple(findings)
     low, high = int(counts.hits_low.sum()), int(counts.hits_high.sum())
-    if report.complete and report.accuracy is not None and not report.accuracy.may_be(low / n, high / n):
+    if report.closed and report.accuracy is not None and not report.accuracy.may_be(low / n, high / n):
         findings.append(
             Finding(
                 code="accuracy_not_from_rows",
@@ -582,7 +591,8 @@ def _averages(report: Report) -> tuple[Finding, ...]:
         for score in ("precision", "recall", "f1"):
             printed: Rounded | None = getattr(average, score)
             values: list[Rounded | None] = [getattr(row, score) for row in report.rows]
-            if printed is None:
+            # Rows that do not make up the line's images are not those it averages; that is a finding of its own.
+            if printed is None or average.support != report.n:
                 continue
             low, high = _mean_bounds(values, weights)
             if printed.may_be(low, high):

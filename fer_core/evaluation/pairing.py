@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.evaluation.report import DUST, Report, Rounded
+from fer_core.evaluation.report import DUST, MAX_CELLS, Report, Rounded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class Counts:
     hits_low, hits_high : ndarray of int64
         Bounds of the right answers TP_c.
     predicted_low, predicted_high : ndarray of int64
-        Bounds of the predictions n_c, already using that they add up to N if the report is complete.
+        Bounds of the predictions n_c, already using that they add up to N if the report is closed.
     excess_low, excess_high : ndarray of float64
         Bounds of TP_c - q_c n_c, right answers beyond those of independence, over pairs (TP_c, n_c) that fit together.
     adds_up : bool
@@ -137,6 +137,8 @@ def counts_of(report: Report) -> Counts:
     precision is undefined) if it is printed as 0, 1 or nan.
     """
     n = report.n
+    # With classes left out, images of those may have been predicted as one of these: no bound follows from N.
+    most_predictions = float(n if report.closed else MAX_CELLS)
     support = np.array([row.support for row in report.rows], dtype=np.int64)
     recall_low, recall_high = bounds([row.recall for row in report.rows])
     precision_low, precision_high = bounds([row.precision for row in report.rows])
@@ -152,28 +154,29 @@ def counts_of(report: Report) -> Counts:
         low = np.maximum(hits / precision_high[:, None], 2 * hits / f1_high[:, None] - support[:, None])
         high = np.minimum(hits / precision_low[:, None], 2 * hits / f1_low[:, None] - support[:, None])
     # A bound divided by zero is no bound: n lies between TP and N anyway.
-    low = np.ceil(np.maximum(np.nan_to_num(low, nan=0.0, posinf=n + 1.0), hits) * (1 - DUST))
-    high = np.floor(np.minimum(np.nan_to_num(high, nan=float(n), posinf=float(n)), n) * (1 + DUST))
+    low = np.ceil(np.maximum(np.nan_to_num(low, nan=0.0, posinf=2 * most_predictions), hits) * (1 - DUST))
+    high = np.nan_to_num(high, nan=most_predictions, posinf=most_predictions)
+    high = np.floor(np.minimum(high, most_predictions) * (1 + DUST))
     fits &= ~some | ~no_precision[:, None]
 
     printed_zero = (precision_low <= 0) & ~no_precision
     no_answer_right = (f1_low <= DUST) & (printed_zero | (precision_high >= 1) | no_precision)
     fits &= some | no_answer_right[:, None]
     low = np.where(some, low, 0.0)
-    high = np.where(some, high, np.where(printed_zero, float(n), 0.0)[:, None])
+    high = np.where(some, high, np.where(printed_zero, most_predictions, 0.0)[:, None])
     fits &= low <= high
 
     possible = np.asarray(fits.any(axis=1))
     share = support[:, None] / n
     hits_low = np.where(fits, hits, n).min(axis=1)
     hits_high = np.where(fits, hits, 0).max(axis=1)
-    predicted_low = np.where(fits, low, n).min(axis=1).astype(np.int64)
+    predicted_low = np.where(fits, low, most_predictions).min(axis=1).astype(np.int64)
     predicted_high = np.where(fits, high, 0).max(axis=1).astype(np.int64)
     excess_low = np.where(fits, hits - share * high, np.inf).min(axis=1)
     excess_high = np.where(fits, hits - share * low, -np.inf).max(axis=1)
 
     adds_up = True
-    if report.complete and possible.all():
+    if report.closed and possible.all():
         spare_low, spare_high = n - int(predicted_high.sum()), n - int(predicted_low.sum())
         adds_up = spare_low <= 0 <= spare_high
         if adds_up:
@@ -198,7 +201,7 @@ def pairing_test(report: Report, counts: Counts | None = None) -> Pairing | None
     """
     counts = counts_of(report) if counts is None else counts
     n, share = report.n, report.shares
-    if not (report.complete and counts.possible.all() and counts.adds_up) or n < 2:
+    if not (report.closed and counts.possible.all() and counts.adds_up) or n < 2:
         return None
     if (share > 0).sum() < 2 or (counts.predicted_high > 0).sum() < 2:
         return None

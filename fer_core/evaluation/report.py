@@ -116,8 +116,8 @@ class Report:
     averages : tuple of Row
         Lines ``macro avg`` and ``weighted avg``, if printed.
     complete : bool
-        Whether the rows are all classes there are, so that supports and numbers of predictions both add up to the
-        number of images. scikit-learn prints ``micro avg`` in place of the accuracy when they are not.
+        Whether the rows are all classes there are, as far as the report says. scikit-learn prints ``micro avg`` in
+        place of the accuracy when they are not.
 
     Raises
     ------
@@ -148,6 +148,16 @@ class Report:
         return sum(row.support for row in self.rows)
 
     @property
+    def closed(self) -> bool:
+        """Whether supports and predictions can both be taken to add up to :attr:`n`.
+
+        So it is if the rows are all classes and no line says another number of images: then each image has its label
+        and its prediction among the rows.
+        """
+        totals = [row.support for row in self.averages] + ([] if self.total is None else [self.total])
+        return self.complete and all(total == self.n for total in totals)
+
+    @property
     def shares(self) -> NDArray[np.float64]:
         """Share of each class among the images, shape (K,)."""
         return np.array([row.support for row in self.rows]) / self.n
@@ -157,7 +167,8 @@ def parse_report(text: str) -> Report:
     """Read the text that ``sklearn.metrics.classification_report`` prints.
 
     Class names may be any words; numbers may have any number of digits; the accuracy and the averages may be missing.
-    Text above the header is ignored.
+    Text above the header is ignored. Of rows without any line below them nobody knows whether they are all: then
+    ``complete`` is False, and what would follow from totals does not.
 
     Raises
     ------
@@ -199,7 +210,7 @@ def parse_report(text: str) -> Report:
             "This is not a classification report: no line has a class name, precision, recall, F1 and support. Paste "
             "the text that scikit-learn's classification_report prints."
         )
-    return Report(tuple(rows), accuracy, total, tuple(averages), complete)
+    return Report(tuple(rows), accuracy, total, tuple(averages), complete and bool(averages or accuracy))
 
 
 def report_of(confusion: NDArray[Any], *, names: Sequence[str] = EMOTIONS, digits: int = 2) -> Report:

@@ -39,10 +39,10 @@ CONCLUSION: Final = "disgust fails; most of it is taken for happy"
 
 
 AVERAGING: Final = (
-    "The report does not say how it averages precision, recall and F1 over the classes. Two of its lines do: ResNet50's "
-    "recall of 24.71 % is its accuracy, as a weighted average must be (the plain mean of a constant answer is 1/7, "
-    "14.29 %), and MobileNet's 20.51 % is near the weighted average of its table by class (20.2 %), far from the plain "
-    "mean (14.9 %). The lines of one table are taken to be averaged alike."
+    "The report does not say how it averages precision, recall and F1 over the classes. Two of its lines do: the "
+    "recall of ResNet50, 24.71 %, is its accuracy, as a weighted average must be (the plain mean of a constant answer "
+    "is 1/7, 14.29 %), and the 20.51 % of MobileNet is near the weighted average of its table by class (20.2 %), far "
+    "from the plain mean (14.9 %). The lines of one table are taken to be averaged alike."
 )
 """Why the first table is read as weighted averages; to be shown where that matters."""
 
