@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from fer_core import benchmark
+from fer_core.benchmark import BEGIN, END, Machine, Memory, Report, Start
+from fer_core.errors import FerError, ModelNotFound
+from tests.toy import make_toy_model
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(
+        date="2026-01-31",
+        machine=Machine("Toy CPU", 2, 23.6, "Toy OS 1", "3.11.7", {"numpy": "2.0"}),
+        load=0.0,
+        model="toy",
+        model_input="48x48x1",
+        model_mb=1.25,
+        start=Start(seconds=0.514, runs=[0.5, 0.514, 0.6], peak_mb=131.4),
+        stages_ms={
+            "decode": 4.26,
+            "detect": 6.0,
+            "crop": 0.111,
+            "preprocess": 0.05,
+            "face_to_scores": 1.5,
+            "photo_to_scores": 12.34,
+        },
+        faces_per_second={1: 500.0, 16: 900.4, 64: 1000.0},
+        memory=Memory(predictions=1000, before_mb=120.0, after_mb=123.25),
+    )
+
+
+def test_the_table_names_the_machine_and_sets_each_figure_beside_its_limit(report):
+    text = benchmark.to_markdown(report)
+    assert "Toy CPU, 2 cores, 24 GB, Toy OS 1, Python 3.11.7; numpy 2.0." in text
+    assert "`toy` (input 48x48x1, 1.2 MB), 2026-01-31" in text
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    assert ["Fresh process to printed scores, median", "0.51 s", "1 s"] in rows
+    assert ["Fresh process, peak memory", "131 MB", "200 MB"] in rows
+    assert ["Photo to scores, all stages", "12.3 ms", "40 ms"] in rows
+    assert ["Throughput, batch of 16", "900 faces/s", ""] in rows
+    assert ["Growth over 1,000 predictions", "3.2 MB", "20 MB"] in rows
+
+
+def test_what_a_platform_does_not_tell_is_not_made_up(report):
+    silent = replace(
+        report,
+        machine=replace(report.machine, memory_gb=None),
+        load=None,
+        start=replace(report.start, peak_mb=None),
+        memory=Memory(1000, None, None),
+    )
+    text = benchmark.to_markdown(silent)
+    assert "| Fresh process, peak memory | n/a |" in text
+    assert "| Growth over 1,000 predictions | n/a |" in text
+    assert " GB" not in text
+
+
+def test_a_busy_machine_is_admitted_beside_the_figures(report):
+    assert "doing something else" not in benchmark.to_markdown(report)
+    assert "doing something else (load 1.9)" in benchmark.to_markdown(replace(report, load=1.9))
+
+
+def test_writing_replaces_the_section_and_keeps_the_rest(tmp_path):
+    path = tmp_path / "performance.md"
+    path.write_text(f"# Mine\n\n{BEGIN}\n\nold\n\n{END}\n\nAfter.\n", encoding="utf-8")
+    benchmark.write_section(path, "new")
+    assert path.read_text(encoding="utf-8") == f"# Mine\n\n{BEGIN}\n\nnew\n\n{END}\n\nAfter.\n"
+
+
+def test_writing_to_a_new_file_explains_the_figures_once(tmp_path):
+    path = tmp_path / "performance.md"
+    benchmark.write_section(path, "first")
+    benchmark.write_section(path, "second")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# Performance\n")
+    assert text.count(BEGIN) == text.count(END) == text.count("# Performance") == 1
+    assert "second" in text
+    assert "first" not in text
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path):
+    with pytest.raises(FerError, match="cannot be written"):
+        benchmark.write_section(tmp_path / "missing" / "performance.md", "text")
+
+
+def test_the_median_ignores_one_slow_call(monkeypatch):
+    ticks = iter([0.0, 0.001, 1.0, 1.002, 2.0, 7.0])
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(ticks))
+    assert benchmark.median_ms(lambda: None, 3) == pytest.approx(2.0)
+
+
+def test_resident_memory_sees_an_allocation():
+    before = benchmark.resident_mb()
+    if before is None:
+        pytest.skip("this platform does not tell")
+    block = bytearray(b"x") * 100 * 1024 * 1024
+    after = benchmark.resident_mb()
+    assert after is not None
+    assert after - before == pytest.approx(100, abs=20)
+    del block
+
+
+def test_a_fresh_process_that_fails_is_reported_in_its_own_words(tmp_path):
+    card = make_toy_model(tmp_path)
+    (card.directory / "model.onnx").unlink()
+    with pytest.raises(FerError, match=r"model\.onnx is in its card but not in the folder"):
+        benchmark.measure_start(card, 1)
+
+
+def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatch, capsys):
+    make_toy_model(tmp_path / "models")
+    monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path / "models"))
+    measure = benchmark.measure
+    monkeypatch.setattr(benchmark, "measure", lambda card: measure(card, starts=1, repeats=1, predictions=10))
+    target = tmp_path / "performance.md"
+    assert benchmark.run(argparse.Namespace(model=None, json=True, write=target)) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["model"] == "toy"
+    assert len(figures["start"]["runs"]) == 1
+    assert set(figures["faces_per_second"]) == {"1", "16", "64"}
+    assert all(value > 0 for value in figures["stages_ms"].values())
+    assert figures["machine"]["versions"]["onnxruntime"]
+    assert re.search(r"\| Photo to scores, all stages \| [\d.]+ ms \| 40 ms \|", target.read_text(encoding="utf-8"))
+
+
+def test_an_unknown_model_is_not_measured(tmp_path, monkeypatch):
+    make_toy_model(tmp_path)
+    monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path))
+    with pytest.raises(ModelNotFound, match="toy"):
+        benchmark.run(argparse.Namespace(model="other", json=False, write=None))
