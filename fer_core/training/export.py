@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fer_core.classifier import softmax
 from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
 from fer_core.evaluation import calibration, predictions
@@ -22,7 +23,7 @@ from fer_core.registry import (
     ModelCard,
     write_card,
 )
-from fer_core.training.loop import Run, predict_logits, softmax
+from fer_core.training.loop import Run, predict_logits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_core.architectures import build
+from fer_core.classifier import softmax
 from fer_core.training.augmentation import augment
 from fer_core.training.loop import (
     EVALUATION_BATCH,
@@ -17,7 +18,6 @@ from fer_core.training.loop import (
     batched,
     claim,
     metrics_row,
-    softmax,
     write_history,
 )
 from fer_core.training.recipe import Augmentation, Recipe

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_core.architectures import Network, build
+from fer_core.classifier import softmax
 from fer_core.errors import TrainingError
+from fer_core.evaluation import metrics
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import preprocess
 from fer_core.training.augmentation import augment
@@ -90,27 +92,13 @@ def batched(call: Any, network: Network, images: NDArray[np.uint8]) -> NDArray[n
     return np.concatenate(parts).astype(np.float32)
 
 
-def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Return probabilities ``(N, 7)`` float32 of logits ``(N, 7)``."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted.astype(np.float64))
-    probabilities: NDArray[np.float32] = (exponentials / exponentials.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
-
-
 def metrics_row(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
     """Return the validation figures of one epoch, as they stand in ``history.csv``."""
-    predicted = probabilities.argmax(axis=1)
-    chosen = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
-    f1 = []
-    for k in range(N_CLASSES):
-        both = np.sum((predicted == k) & (labels == k))
-        either = np.sum(predicted == k) + np.sum(labels == k)
-        f1.append(2 * both / either if either else 0.0)
+    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
     return {
-        "val_loss": float(-np.log(chosen).mean()),
-        "val_accuracy": float(np.mean(predicted == labels)),
-        "val_macro_f1": float(np.mean(f1)),
+        "val_loss": float(metrics.log_losses(labels, probabilities).mean()),
+        "val_accuracy": float(metrics.accuracy(confusion)),
+        "val_macro_f1": float(metrics.macro_f1(confusion)),
     }
 
 

@@ -30,10 +30,10 @@ def small_dataset() -> Fer2013:
 def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
 
-    from fer_core.classifier import load_classifier
+    from fer_core.classifier import load_classifier, softmax
     from fer_core.evaluation import predictions
     from fer_core.training.export import Words, export
-    from fer_core.training.loop import Run, predict_logits, softmax
+    from fer_core.training.loop import Run, predict_logits
 
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
     keras.utils.set_random_seed(3)
