@@ -11,7 +11,7 @@ from fer_core import samples
 from fer_core.confusion import destination, destinations_in_words
 from fer_core.evaluation import report_deck
 from fer_core.labels import index_of
-from fer_core.registry import ModelCard, Registry
+from fer_core.registry import Registry
 from pages._ui import components, loaders, shell
 
 REBUILT = "mobilenet-report"  # the report's best network, trained again by the report's own protocol
@@ -66,16 +66,14 @@ WAYS = (  # in order of preference; the first three whose page there is are show
 
 def show_finding(registry: Registry) -> None:
     """State the headline finding; every figure comes from the report's own tables and from the cards."""
-    cards = {card.id: card for card in registry.cards}
     name, line = max(report_deck.OVERALL.items(), key=lambda entry: entry[1].accuracy.value)
     claims = [line.accuracy, report_deck.MOBILENET.accuracy]
     figures = [("Published", " or ".join(components.percent(claim.value, claim.digits - 2) for claim in claims))]
-    ours = [cards[REBUILT]] if REBUILT in cards else []
-    if ours:
-        figures.append(("Done again", components.percent(accuracy(ours[0]))))
-    if registry.servable and registry.default.id != REBUILT:
-        ours.append(registry.default)
-        figures.append(("Best model here", components.percent(accuracy(registry.default))))
+    tested = [card for card in registry.servable if "all" in card.metrics]
+    ours = [card for card in tested if card.id == REBUILT] + [card for card in tested[:1] if card.id != REBUILT]
+    for card in ours:
+        label = "Done again" if card.id == REBUILT else "Best model here"
+        figures.append((label, components.percent(card.metrics["all"]["accuracy"])))
     st.subheader("A result that does not survive a second look", anchor=False)
     with st.container(horizontal=True, gap="medium"):
         for label, value in figures:
@@ -91,11 +89,6 @@ def show_finding(registry: Registry) -> None:
     st.caption(f"Accuracy on the {sum(report_deck.TEST_SUPPORT.values()):,} test images.")
 
 
-def accuracy(card: ModelCard) -> float:
-    """Return the share of all test images that get their label, 0-1, as the card says."""
-    return float(card.metrics["all"]["accuracy"])
-
-
 def show_example(registry: Registry) -> None:
     """Show a sample photo as the best model scores it."""
     card = registry.default
@@ -106,7 +99,7 @@ def show_example(registry: Registry) -> None:
     photo, scores = st.columns([5, 6], vertical_alignment="center")
     photo.image(scored.annotated, alt=f"{sample.alt} The face has a numbered box.", width="stretch")
     with scores:
-        components.score_card(scored.result.faces[0].probabilities, name=f"Scores of face 1 by {card.name}")
+        components.score_card(scored.result.faces[0], name=f"Scores of face 1 by {card.name}")
     st.caption(f"Model: {card.name}. {sample.credit}")
 
 

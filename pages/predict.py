@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from fer_core import samples
 from fer_core.registry import ModelCard
 from fer_core.samples import Sample
-from pages._ui import components, loaders, pickers, shell
+from pages._ui import components, downloads, loaders, pickers, shell, visit
 from pages._ui.loaders import Scored
 from pages._ui.visit import Photo
 
 FACES_A_PAGE = 12
+ONWARD = (
+    ("saliency", "Ask why: what in the face do these scores rest on?"),
+    ("confusion", "What does this model mix up?"),
+    ("home", "What are such scores worth?"),
+)
 BESIDE = 2  # up to this many faces stand beside the photo, more stand below it
 
 
@@ -18,8 +24,6 @@ def show_photo(picture: Sample | Photo, scored: Scored) -> None:
     """Draw the photo with its boxes, and say whose it is."""
     alt, credit = (picture.alt, picture.credit) if isinstance(picture, Sample) else ("Your picture", picture.name)
     st.image(scored.annotated, alt=f"{alt} Each face has a numbered box.", width="stretch")
-    if scored.result.detection.rotation:
-        credit += f" Shown turned by {scored.result.detection.rotation}°, as the faces were found."
     st.caption(credit)
 
 
@@ -35,6 +39,21 @@ def show_faces(answers: list[tuple[ModelCard, Scored]]) -> None:
                 components.face_panel(index, answers)
 
 
+def show_what_next(picture: Sample | Photo, models: list[ModelCard]) -> None:
+    """Offer the scores as files, for all pictures of the visit that are scored, and where to go on."""
+    photos = list(visit.current().photos.values()) if isinstance(picture, Photo) else [picture]
+    records = []
+    for photo in photos:
+        name = photo.name if isinstance(photo, Photo) else photo.id
+        scored = [(model, loaders.scored(photo, model)) for model in models if loaders.is_scored(photo, model)]
+        records += downloads.rows(name, scored)
+    there = [(page, label) for slug, label in ONWARD if (page := shell.find(slug))]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        downloads.buttons(records)
+        for page, label in there[:2]:
+            st.page_link(page.file, label=label, icon=page.icon, query_params={"model": models[0].id})
+
+
 with shell.page(
     "predict",
     heading="Score a photo",
@@ -46,8 +65,11 @@ with shell.page(
         shell.intended_use_notice()
     with chooser:
         picture = pickers.picture(card)
-    if picture is None:
-        st.stop()
+        if picture is None:
+            picture = samples.list_samples()[0]
+            st.caption(
+                "Every face is found, also in a photo that lies on its side. Until you give one, here is a sample."
+            )
 
     with st.spinner("Looking for faces …"):
         answers = [(model, loaders.scored(picture, model)) for model in (card, other) if model]
@@ -68,3 +90,4 @@ with shell.page(
     else:
         show_photo(picture, scored)
         show_faces(answers)
+    show_what_next(picture, [model for model, _ in answers])

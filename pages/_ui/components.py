@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
+from fer_core.analysis import FaceAnalysis
 from fer_core.labels import COLORS, EMOTIONS, display_name
 from fer_core.registry import ModelCard
 from pages._ui.loaders import Scored
@@ -82,19 +83,17 @@ def number_tag(number: int, emotion: str) -> str:
     )
 
 
-def verdict(probabilities: Sequence[float] | np.ndarray) -> str:
+def verdict(part: FaceAnalysis) -> str:
     """Return the highest score, worded as one for a label, and its lead over the runner-up, as HTML."""
-    first, second = ranking(probabilities)[:2]
-    scores = dict(zip(EMOTIONS, (float(value) for value in probabilities), strict=True))
-    lead = scores[first] - scores[second]
-    distance = f"{lead:.2f} ahead of {second}" if lead >= 0.005 else f"level with {second}"
-    return f'{_strong(f"{scores[first]:.2f} for {first}")} <span style="opacity:.8">{distance}</span>'
+    level = part.margin < 0.005  # reads as 0.00
+    distance = f"level with {part.runner_up}" if level else f"{part.margin:.2f} ahead of {part.runner_up}"
+    return f'{_strong(f"{part.score(part.label):.2f} for {part.label}")} <span style="opacity:.8">{distance}</span>'
 
 
-def score_card(probabilities: Sequence[float] | np.ndarray, *, name: str) -> None:
+def score_card(part: FaceAnalysis, *, name: str) -> None:
     """Draw the scores of one face by one model: the verdict, and seven bars below it."""
-    bars = score_bars(probabilities, order=ranking(probabilities), name=name)
-    st.html(f'<div style="margin-bottom:.6rem">{verdict(probabilities)}</div>{bars}')
+    bars = score_bars(part.probabilities, order=part.ranking, name=name)
+    st.html(f'<div style="margin-bottom:.6rem">{verdict(part)}</div>{bars}')
 
 
 def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
@@ -108,9 +107,8 @@ def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
         The models and what they said about the same photo. All bars are in the order of the first one.
     """
     (card, scored), *_ = answers
-    part = scored.result.faces[index]
-    number = index + 1
-    order = ranking(part.probabilities)
+    parts = [answer.result.faces[index] for _, answer in answers]
+    number, order = parts[0].number, parts[0].ranking
     pictures = [
         picture(scored.colour[index], alt=f"Face {number}, cropped", caption="Cropped as in FER2013"),
         picture(scored.grey[index], alt=f"Face {number} in grey", caption="48 × 48 grey pixels", pixelated=True),
@@ -125,22 +123,21 @@ def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
             )
         )
     columns = []
-    for card, scored in answers:
-        probabilities = scored.result.faces[index].probabilities
-        name = f'<div style="font-size:.85rem;opacity:.8">{escape(card.name)}</div>' if len(answers) > 1 else ""
-        bars = score_bars(probabilities, order=order, name=f"Scores of face {number} by {card.name}")
-        heading = f'<div style="margin-bottom:.5rem">{verdict(probabilities)}</div>' if name else ""
-        columns.append(growing(name + heading + bars))
-    title = f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; '
+    for (card, _), part in zip(answers, parts, strict=True):
+        bars = score_bars(part.probabilities, order=order, name=f"Scores of face {number} by {card.name}")
+        if len(answers) > 1:
+            bars = f'<div style="font-size:.85rem;opacity:.8">{escape(card.name)}</div>{verdict(part)}{bars}'
+        columns.append(growing(bars))
     if len(answers) == 1:
-        title += verdict(part.probabilities)
+        says = verdict(parts[0])
     else:
-        tops = {ranking(scored.result.faces[index].probabilities)[0] for _, scored in answers}
-        title += _strong(f"Both rank {order[0]} first" if len(tops) == 1 else "The models disagree")
-    shown = f'<div style="display:flex;gap:.75rem;flex:1 1 100%">{"".join(pictures)}</div>'
-    st.html(title + "</div>" + row(shown, *columns))
-    for caution in part.cautions:
-        st.caption(f":orange[:material/warning:] {caution.sentence}")
+        agree = len({part.label for part in parts}) == 1
+        says = _strong(f"Both rank {order[0]} first" if agree else "The models disagree")
+    shown = f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:21rem">{"".join(pictures)}</div>'
+    scores = growing(row(*columns), at_least="24rem" if len(answers) == 1 else "31rem")
+    st.html(f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; {says}</div>{row(shown, scores)}')
+    for sentence in dict.fromkeys(caution.sentence for part in parts for caution in part.cautions):
+        st.caption(f":orange[:material/warning:] {sentence}")
 
 
 def _strong(text: str) -> str:

@@ -84,13 +84,13 @@ def scored(picture: samples.Sample | visit.Photo, card: ModelCard) -> Scored:
     return result
 
 
-def is_scored(photo: visit.Photo, card: ModelCard) -> bool:
-    """Tell whether :func:`scored` has the answer already."""
-    return (photo.id, card.fingerprint) in visit.current().computed
+def is_scored(picture: samples.Sample | visit.Photo, card: ModelCard) -> bool:
+    """Tell whether :func:`scored` has the answer at hand, as it has for a sample that was shown."""
+    return isinstance(picture, samples.Sample) or (picture.id, card.fingerprint) in visit.current().computed
 
 
 def _score(data: bytes, card: ModelCard) -> Scored:
-    result = analysis.analyse(data, classifier(card))
+    result = analysis.analyse(data, classifier(card), max_pixels=Settings.from_environment().max_pixels)
     image = result.detection.image
     found = [part.face for part in result.faces]
     return Scored(
@@ -193,7 +193,7 @@ def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, 
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _study(directory: str, fingerprint: str, selection: Selection, _card: ModelCard) -> whatif.Study:  # noqa: ARG001 - cache key
+def _study(directory: str, fingerprint: str, selection: Selection, _card: ModelCard) -> whatif.Study:
     rows = _part(directory, fingerprint, selection, False, _card)
     return whatif.study(rows.labels, rows.proba)
 

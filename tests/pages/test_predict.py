@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from fer_core import samples
 from fer_core.registry import load_registry
 from fer_core.settings import ROOT
+from pages._ui import downloads
 from tests.pages.conftest import html_of, png, sentences_of, words_of
 from tests.toy import half_faces
 
@@ -299,3 +302,24 @@ def test_the_committed_models_score_every_sample(monkeypatch):
         assert not page.error
         assert not page.warning
         assert " for " in words_of(page)
+
+
+def test_scores_can_be_downloaded_in_two_forms(app):
+    assert [button.label for button in app("predict").download_button] == ["Scores as CSV", "Scores as JSON"]
+
+
+def test_a_download_holds_a_row_for_each_face_and_model():
+    def answer(*scores: float) -> SimpleNamespace:
+        record = {"face": 1, "p_happy": scores[0], "cautions": ["Small.", "Blurred."]}
+        return SimpleNamespace(result=SimpleNamespace(to_records=lambda: [record]))
+
+    answers = [(SimpleNamespace(id="one"), answer(0.7)), (SimpleNamespace(id="two"), answer(0.2))]
+    records = downloads.rows("party.jpg", answers)
+    assert [(row["picture"], row["model"], row["p_happy"]) for row in records] == [
+        ("party.jpg", "one", 0.7),
+        ("party.jpg", "two", 0.2),
+    ]
+    document = json.loads(downloads.as_json(records))
+    assert "do not say what a person feels" in document["note"]
+    assert document["faces"][1]["p_happy"] == 0.2
+    assert document["faces"][1]["cautions"] == ["Small.", "Blurred."]
