@@ -29,8 +29,9 @@ VOTE_NAMES: Final = tuple("Not a face" if column == "NF" else column.capitalize(
 _USAGES: Final = {"Training": ("train", "val"), "PublicTest": ("public",), "PrivateTest": ("private",)}
 _SHADES: Final = {"Training": 1.0, "PublicTest": 0.62, "PrivateTest": 0.36}
 _INTERVAL_N: Final = 385  # images for ±5 points at worst: 1.96² · 0.25 / 0.05²
-_SCALE: Final = ((0.0, "rgba(102,117,214,0.04)"), (1.0, "rgba(86,101,200,1)"))
+_SCALE: Final = ((0.0, "#EEF0FA"), (0.5, "#98A2DA"), (1.0, "#3D4A9E"))  # opaque: numbers stay legible on any page
 _MARGIN: Final = {"l": 8, "r": 8, "t": 8, "b": 8}
+_LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 _MEASURES: Final = {
     "brightness": "Mean grey value (0 black, 255 white)",
     "contrast": "Standard deviation of the grey values",
@@ -131,22 +132,25 @@ def classes(counts: NDArray[np.int64], *, shares: bool = False, log: bool = Fals
         figure.add_bar(
             x=NAMES,
             y=values,
-            name=usage,
+            offsetgroup=usage,
             marker={"color": [COLORS[emotion] for emotion in EMOTIONS], "opacity": _SHADES[usage]},
             text=[f"{value:.1f}" if shares else f"{value:,}" for value in values],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{x}, " + usage + ": %{y:,.1f} %<extra></extra>"
-            if shares
-            else "%{x}: %{y:,}<extra></extra>",
+            hovertemplate="%{x}, " + usage + (": %{y:.1f} %" if shares else ": %{y:,}") + "<extra></extra>",
+            showlegend=False,
         )
+        # the legend tells shades apart, not classes: an empty bar in grey stands for each
+        marker = {"color": COLORS["neutral"], "opacity": _SHADES[usage]}
+        figure.add_bar(x=NAMES[:1], y=[None], name=usage, marker=marker, offsetgroup=usage)
     unit = "% of the images of a part" if shares else "images"
     figure.update_layout(
         barmode="group",
         bargap=0.18,
+        uniformtext={"minsize": 9, "mode": "hide"},
         margin={**_MARGIN, "t": 24},
         height=360,
-        legend={"orientation": "h", "y": 1.12, "x": 0},
+        legend=_LEGEND,
         yaxis={"title": unit, "type": "log" if log else "linear", **({"dtick": 1} if log else {})},
     )
     total = counts.sum(axis=0)
@@ -203,7 +207,7 @@ def measure(catalogue: Catalogue, name: str, *, bins: int = 40) -> Chart:
         height=300,
         xaxis={"title": _MEASURES[name]},
         yaxis={"title": "% of the class", "rangemode": "tozero"},
-        legend={"orientation": "h", "y": 1.18, "x": 0},
+        legend=_LEGEND,
     )
     alt = f"Distribution of {name} in each class. Medians: " + ", ".join(
         f"{class_name} {median:.0f}" for class_name, median in zip(NAMES, medians, strict=True)
@@ -254,7 +258,7 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
     figure.update_layout(
         margin={**_MARGIN, "t": 28},
         height=320,
-        xaxis={"title": "% of the images where most people voted for the label", "range": [0, 105]},
+        xaxis={"title": "% where most people voted for the label", "range": [0, 105]},
         yaxis={"autorange": "reversed"},
     )
     table = {"Label": NAMES, "Images with votes": found["support"], "Majority agrees %": np.round(values, 1).tolist()}
@@ -288,7 +292,7 @@ def vote_entropy(people: Mapping[str, Any]) -> Chart:
         height=320,
         xaxis={"title": "Entropy of the votes in nats (0: all agree)"},
         yaxis={"title": "% of the class at or below", "range": [0, 101]},
-        legend={"orientation": "h", "y": 1.18, "x": 0},
+        legend=_LEGEND,
     )
     table = {
         "Entropy up to": edges.tolist(),
@@ -325,7 +329,7 @@ def neighbours(people: Mapping[str, Any], emotion: str) -> Chart:
     figure.update_layout(
         margin=_MARGIN,
         height=330,
-        xaxis={"title": f"% of second opinions on faces that somebody called {emotion}", "rangemode": "tozero"},
+        xaxis={"title": f"% of second opinions where one says {emotion}", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
     )
     table = {"Second person": [VOTE_NAMES[k] for k in order], "%": values[order].round(2).tolist()}
@@ -360,7 +364,7 @@ def ceilings(people: Mapping[str, Any], accuracies: Mapping[str, float]) -> Char
     figure.update_layout(
         margin=_MARGIN,
         height=60 + 34 * len(bars) + 40,
-        xaxis={"title": "% of PrivateTest where the answer is FER2013’s label", "range": [0, 100]},
+        xaxis={"title": "% of answers that are FER2013’s label", "range": [0, 100]},
         yaxis={"automargin": True},
     )
     table = {
@@ -404,6 +408,8 @@ def leak_effect(rows: Sequence[tuple[str, float, float, float]]) -> Chart:
     import plotly.graph_objects as go
 
     names = [row[0] for row in rows]
+    values = [100 * value for row in rows for value in row[1:]]
+    low, high = min(values, default=0.0), max(values, default=100.0)
     figure = go.Figure()
     for k, (label, colour, symbol) in enumerate(
         (
@@ -424,9 +430,9 @@ def leak_effect(rows: Sequence[tuple[str, float, float, float]]) -> Chart:
     figure.update_layout(
         margin=_MARGIN,
         height=120 + 40 * len(rows),
-        xaxis={"title": "Accuracy %"},
+        xaxis={"title": "Accuracy %", "range": [low - 3, high + 3]},
         yaxis={"autorange": "reversed", "automargin": True},
-        legend={"orientation": "h", "y": 1.25, "x": 0},
+        legend=_LEGEND,
     )
     table: dict[str, Sequence[Any]] = {
         "Model": names,
@@ -488,7 +494,7 @@ def feature_map(
         xaxis=blank,
         yaxis={**blank, "scaleanchor": "x"},
         dragmode="select",
-        legend={"orientation": "h", "y": 1.06, "x": 0, "itemsizing": "constant"},
+        legend={**_LEGEND, "itemsizing": "constant"},
     )
     table: dict[str, Sequence[Any]] = {
         "position": positions.tolist(),

@@ -106,7 +106,7 @@ def _ask(models: list[str], names: dict[str, str], has_votes: bool) -> tuple[Que
 
 
 def _page(count: int, key: str) -> int:
-    """Return the page that the pager below the faces is on; a new question starts at the first, a shared link at its."""
+    """Return the page that the pager below the faces is on: a new question starts at the first, a link at its own."""
     numbers = [str(number) for number in range(1, count + 1)]
     if key in st.session_state:
         page = int(st.session_state[key])

@@ -23,7 +23,8 @@ def draw() -> None:
     st.markdown(
         f"Each dot is one of the validation and test images. Two dots are near when **{about['name']}** sees "
         f"them alike: its last {about['features']} features, brought down to two dimensions "
-        f"({about['method']}). Distances between far groups and the size of a group mean nothing. Drag over the map to see the faces there."
+        f"({about['method']}). Distances between far groups and the size of a group mean nothing. "
+        "Drag over the map to see the faces there."
     )
     cards = store.predicted()
     ways = {"label": "Label", "error": "Right or wrong", "vote": "What most people voted"}
