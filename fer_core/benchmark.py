@@ -373,7 +373,7 @@ def _cpu() -> str:
 
 def _memory_gb() -> float | None:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1024 * _MEGABYTE)
     except (AttributeError, ValueError, OSError):
         return None
 
