@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from fer_core import faces, images
-from fer_core.data.quality import measure
+from fer_core.data.quality import BLANK_CONTRAST, measure
 from fer_core.faces import Detection, Face
-from fer_core.labels import EMOTIONS, N_CLASSES
+from fer_core.labels import EMOTIONS, N_CLASSES, index_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +32,8 @@ LEANING: Final = 25.0
 """A head that leans further than this, degrees, is rare in FER2013 (1 %)."""
 CLOSE: Final = 0.10
 """Two scores that differ by less are close."""
-UNSURE_SCORE: Final = 0.85
-"""Below this score of the detector, a face is doubtful; 10 % of FER2013's own faces."""
+UNSURE_SCORE: Final = 0.8
+"""Below this score of the detector, a face is doubtful; 5 % of FER2013's own faces."""
 
 
 class PredictsScores(Protocol):
@@ -50,7 +50,7 @@ class Caution:
     Attributes
     ----------
     code
-        ``whole_image``, ``unsure``, ``small``, ``blurred``, ``turned``, ``leaning`` or ``close``.
+        ``whole_image``, ``unsure``, ``rotated``, ``small``, ``blurred``, ``turned``, ``leaning`` or ``close``.
     sentence
         The same for a reader.
     """
@@ -112,7 +112,7 @@ class FaceAnalysis:
         ValueError
             If it is not one of ``EMOTIONS``.
         """
-        return float(self.probabilities[EMOTIONS.index(label)])
+        return float(self.probabilities[index_of(label)])
 
 
 @dataclass(frozen=True)
@@ -175,14 +175,17 @@ def analyse(
     return PhotoAnalysis(
         detection,
         tuple(
-            FaceAnalysis(face, number, crop, row, cautions(face, crop, row))
+            FaceAnalysis(face, number, crop, row, cautions(face, crop, row, detection.rotation))
             for number, (face, crop, row) in enumerate(zip(detection.faces, crops, scores, strict=True), start=1)
         ),
     )
 
 
 def cautions(
-    face: Face, crop: NDArray[np.uint8], probabilities: NDArray[np.float32] | Sequence[float]
+    face: Face,
+    crop: NDArray[np.uint8],
+    probabilities: NDArray[np.float32] | Sequence[float],
+    rotation: int = 0,
 ) -> tuple[Caution, ...]:
     """Return the reasons to doubt the scores of a face, the gravest first.
 
@@ -194,6 +197,8 @@ def cautions(
         What the classifier was given.
     probabilities : sequence of 7 floats
         What it answered.
+    rotation : int
+        Degrees clockwise by which the photo was turned to find faces.
     """
     found = []
     square = faces.frame(face)
@@ -201,6 +206,8 @@ def cautions(
         found.append(Caution("whole_image", "The whole picture was taken for a face that is already cropped."))
     elif face.score < UNSURE_SCORE:
         found.append(Caution("unsure", f"This may be no face: the detector gives it {face.score:.2f} of 1."))
+    if rotation:
+        found.append(Caution("rotated", f"The photo was turned by {rotation}° clockwise, where faces were found."))
     if square.side < SMALL_PIXELS:
         found.append(
             Caution(
@@ -210,10 +217,10 @@ def cautions(
             )
         )
     quality = measure(crop[None])
-    if quality.sharpness[0] < SHARPNESS * quality.contrast[0]:
-        found.append(Caution("blurred", "The face is blurred: fine lines that tell expressions apart are lost."))
-    elif quality.contrast[0] == 0:
+    if quality.contrast[0] < BLANK_CONTRAST:
         found.append(Caution("blurred", "The crop is one even grey: there is nothing to see in it."))
+    elif quality.sharpness[0] < SHARPNESS * quality.contrast[0]:
+        found.append(Caution("blurred", "The face is blurred: fine lines that tell expressions apart are lost."))
     if abs(faces.nose_offset(face)) > TURNED:
         found.append(Caution("turned", "The head is turned to the side: FER2013 holds few such faces."))
     if abs(square.angle) > LEANING:

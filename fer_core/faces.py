@@ -150,6 +150,7 @@ def detect(image: NDArray[np.uint8]) -> Detection:
         If `image` is not an array of that shape and type, or empty.
     """
     _check(image)
+    image = np.ascontiguousarray(image)
     height, width = image.shape[:2]
     longer, aspect = max(height, width), max(height, width) / min(height, width)
     if longer <= TINY_SIDE and aspect <= _ROUGHLY_SQUARE:
@@ -180,7 +181,7 @@ def crop(image: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
         Grey. Beyond the edge of the photo the outermost pixels are repeated. A picture of 48 x 48 px that is itself a
         grey face crop comes back as it is.
     """
-    return _cut(image, frame(face), SIDE, grey=True)
+    return cut(image, frame(face), SIDE, grey=True)
 
 
 def crop_rgb(image: NDArray[np.uint8], face: Face, size: int = 192) -> NDArray[np.uint8]:
@@ -191,7 +192,7 @@ def crop_rgb(image: NDArray[np.uint8], face: Face, size: int = 192) -> NDArray[n
     ndarray of shape (size, size, 3), uint8
         RGB.
     """
-    return _cut(image, frame(face), size)
+    return cut(image, frame(face), size)
 
 
 def frame(face: Face) -> Frame:
@@ -203,7 +204,7 @@ def frame(face: Face) -> Frame:
     if face.landmarks is None:
         x, y, width, height = face.box
         return Frame(x + width / 2, y + height / 2, min(width, height), 0.0)
-    fit = _fit(face.landmarks)
+    fit = fit_landmarks(face.landmarks)
     if fit is None or fit.side < face.box[2] / 3:  # eyes and mouth coincide
         x, y, width, height = face.box
         return Frame(x + width / 2, y + height / 2, width * BOX_TO_SIDE * TIGHTEN, 0.0)
@@ -218,7 +219,7 @@ def nose_offset(face: Face) -> float:
     A measure of how far the head is turned: 0 when it looks into the camera, negative when it looks to the left of the
     picture, beyond 0.15 either way for about 3 % of FER2013; 0 for a whole-image face.
     """
-    fit = None if face.landmarks is None else _fit(face.landmarks)
+    fit = None if face.landmarks is None else fit_landmarks(face.landmarks)
     if fit is None or face.landmarks is None:
         return 0.0
     points = np.asarray(face.landmarks, np.float64)
@@ -227,7 +228,7 @@ def nose_offset(face: Face) -> float:
     return float(offset @ (np.cos(turn), np.sin(turn))) / fit.side
 
 
-def _fit(landmarks: NDArray[np.float32]) -> Frame | None:
+def fit_landmarks(landmarks: NDArray[np.float32]) -> Frame | None:
     """Return the frame that fits eyes and corners of the mouth of landmarks (5, 2), ``None`` if all coincide."""
     seen, places = np.asarray(landmarks, np.float64)[[0, 1, 3, 4]], np.array(EYES + MOUTH)
     centre, place = seen.mean(axis=0), places.mean(axis=0)
@@ -406,7 +407,7 @@ def _look_closely(image: NDArray[np.uint8], face: Face) -> Face | None:
 def _look_at(image: NDArray[np.uint8], square: Frame) -> Face | None:
     """Return the best face about the centre of a leaning square, seen in a patch twice as wide."""
     wide = replace(square, side=2 * square.side)
-    patch = _cut(image, wide, PATCH_SIDE, detail=1)
+    patch = cut(image, wide, PATCH_SIDE, detail=1)
     rows = [row for row in _detector()(patch) if np.abs(row[:2] + row[2:4] / 2 - PATCH_SIDE / 2).max() < PATCH_SIDE / 6]
     if not rows:
         return None
@@ -467,7 +468,7 @@ def _check(image: NDArray[np.uint8]) -> None:
 # ---- Cutting out
 
 
-def _cut(
+def cut(
     image: NDArray[np.uint8], square: Frame, size: int, *, grey: bool = False, detail: int = 4
 ) -> NDArray[np.uint8]:
     """Cut a leaning square out, without aliasing: near the photo's resolution first, then averaged down.
@@ -509,4 +510,4 @@ def _surroundings(image: NDArray[np.uint8], square: Frame) -> tuple[NDArray[np.u
     top = int(np.clip(np.floor(square.y - reach), 0, height - 1))
     right = int(np.clip(np.ceil(square.x + reach), left + 1, width))
     bottom = int(np.clip(np.ceil(square.y + reach), top + 1, height))
-    return image[top:bottom, left:right], left, top
+    return np.ascontiguousarray(image[top:bottom, left:right]), left, top
