@@ -83,9 +83,13 @@ def show_finding(registry: Registry) -> None:
         "out when predictions are compared with the labels of *other* images: every precision is just the share of "
         f"its class. The conclusion, “{report_deck.CONCLUSION}”, cannot be drawn from that."
     )
-    rows = [destination(card.name, np.array(card.metrics["all"]["confusion"]), index_of("disgust")) for card in ours]
+    rows = [
+        destination(card.name, np.array(card.metrics["all"]["confusion"]), index_of("disgust"))
+        for card in ours
+        if "confusion" in card.metrics["all"]
+    ]
     if rows:
-        st.markdown(f"Done again, with every label beside its own prediction: {destinations_in_words(rows)}")
+        st.markdown(f"Done again, with every label beside its own prediction: {' '.join(destinations_in_words(rows))}")
     st.caption(f"Accuracy on the {sum(report_deck.TEST_SUPPORT.values()):,} test images.")
 
 
@@ -96,10 +100,12 @@ def show_example(registry: Registry) -> None:
     with st.spinner("Scoring a photo …"):
         scored = loaders.scored(sample, card)
     st.subheader("A photo, scored just now", anchor=False)
-    photo, scores = st.columns([5, 6], vertical_alignment="center")
+    face = scored.result.faces[0]
+    verdict, crops = components.verdict(face), components.crops(0, [(card, scored)])
+    photo, seen = st.columns([4, 6], vertical_alignment="center")
     photo.image(scored.annotated, alt=f"{sample.alt} The face has a numbered box.", width="stretch")
-    with scores:
-        components.score_card(scored.result.faces[0], name=f"Scores of face 1 by {card.name}")
+    seen.html(f'<div style="margin-bottom:.8rem">{verdict}</div>{crops}')
+    st.html(components.score_bars(face.probabilities, order=face.ranking, name=f"Scores of face 1 by {card.name}"))
     st.caption(f"Model: {card.name}. {sample.credit}")
 
 
@@ -128,7 +134,7 @@ with shell.page(
 ):
     registry = loaders.registry()
     left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
+    with left.container(border=True, height="stretch"), shell.boundary():
         show_finding(registry)
     with right.container(border=True, height="stretch"), shell.boundary():
         show_example(registry)

@@ -22,9 +22,12 @@ BESIDE = 2  # up to this many faces stand beside the photo, more stand below it
 
 def show_photo(picture: Sample | Photo, scored: Scored) -> None:
     """Draw the photo with its boxes, and say whose it is."""
-    alt, credit = (picture.alt, picture.credit) if isinstance(picture, Sample) else ("Your picture", picture.name)
+    if isinstance(picture, Sample):
+        alt, caption = picture.alt, f"{picture.note} {picture.credit}"
+    else:
+        alt, caption = "Your picture.", picture.name
     st.image(scored.annotated, alt=f"{alt} Each face has a numbered box.", width="stretch")
-    st.caption(credit)
+    st.caption(caption)
 
 
 def show_faces(answers: list[tuple[ModelCard, Scored]]) -> None:

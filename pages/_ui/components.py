@@ -90,10 +90,21 @@ def verdict(part: FaceAnalysis) -> str:
     return f'{_strong(f"{part.score(part.label):.2f} for {part.label}")} <span style="opacity:.8">{distance}</span>'
 
 
-def score_card(part: FaceAnalysis, *, name: str) -> None:
-    """Draw the scores of one face by one model: the verdict, and seven bars below it."""
-    bars = score_bars(part.probabilities, order=part.ranking, name=name)
-    st.html(f'<div style="margin-bottom:.6rem">{verdict(part)}</div>{bars}')
+def crops(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> str:
+    """Return a face as it was cut out, in grey as the network gets it, and resized for each model, as HTML."""
+    scored = answers[0][1]
+    number = index + 1
+    pictures = [
+        picture(scored.colour[index], alt=f"Face {number}, cropped", caption="Cropped as in FER2013"),
+        picture(scored.grey[index], alt=f"Face {number} in grey", caption="48 × 48 grey pixels", pixelated=True),
+    ]
+    resized = {f"{card.input.width} × {card.input.height}": scored.fed[index] for card, scored in answers}
+    for size, uri in resized.items():
+        if size != "48 × 48":
+            pictures.append(
+                picture(uri, alt=f"Face {number}, resized", caption=f"{size}, what the network gets", pixelated=True)
+            )
+    return f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:21rem">{"".join(pictures)}</div>'
 
 
 def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
@@ -106,22 +117,8 @@ def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
     answers : sequence of (ModelCard, Scored)
         The models and what they said about the same photo. All bars are in the order of the first one.
     """
-    (card, scored), *_ = answers
-    parts = [answer.result.faces[index] for _, answer in answers]
+    parts = [scored.result.faces[index] for _, scored in answers]
     number, order = parts[0].number, parts[0].ranking
-    pictures = [
-        picture(scored.colour[index], alt=f"Face {number}, cropped", caption="Cropped as in FER2013"),
-        picture(scored.grey[index], alt=f"Face {number} in grey", caption="48 × 48 grey pixels", pixelated=True),
-    ]
-    for size, source in {_size(card): scored for card, scored in answers if _size(card) != "48 × 48"}.items():
-        pictures.append(
-            picture(
-                source.fed[index],
-                alt=f"Face {number}, resized",
-                caption=f"{size}, what the network gets",
-                pixelated=True,
-            )
-        )
     columns = []
     for (card, _), part in zip(answers, parts, strict=True):
         bars = score_bars(part.probabilities, order=order, name=f"Scores of face {number} by {card.name}")
@@ -133,19 +130,15 @@ def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
     else:
         agree = len({part.label for part in parts}) == 1
         says = _strong(f"Both rank {order[0]} first" if agree else "The models disagree")
-    shown = f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:21rem">{"".join(pictures)}</div>'
     scores = growing(row(*columns), at_least="24rem" if len(answers) == 1 else "31rem")
-    st.html(f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; {says}</div>{row(shown, scores)}')
+    heading = f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; {says}</div>'
+    st.html(heading + row(crops(index, answers), scores))
     for sentence in dict.fromkeys(caution.sentence for part in parts for caution in part.cautions):
         st.caption(f":orange[:material/warning:] {sentence}")
 
 
 def _strong(text: str) -> str:
     return f'<span style="font-size:1.15rem;font-weight:650">{text}</span>'
-
-
-def _size(card: ModelCard) -> str:
-    return f"{card.input.width} × {card.input.height}"
 
 
 def row(*parts: str, gap: str = "1.25rem") -> str:

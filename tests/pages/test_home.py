@@ -41,8 +41,8 @@ def test_the_headline_stands_there_with_figures_from_the_report_and_the_cards(ap
 
 def test_where_disgust_goes_is_read_from_the_rebuilt_network_and_not_scripted(app, story):
     page = app()
-    assert "“Rebuilt”: disgust goes most often to **happy** (30 of 37)" in sentences_of(page)
-    assert "“Best”: disgust goes most often to **angry** (17 of 37)" in sentences_of(page)
+    assert "“Rebuilt”: disgust goes most often to **happy** (30 of 37)." in sentences_of(page)
+    assert "“Best”: disgust goes most often to **angry** (17 of 37)." in sentences_of(page)
 
 
 def test_the_best_model_scores_a_sample_on_the_spot(app, story):
