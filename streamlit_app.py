@@ -24,7 +24,6 @@ class Way:
     slug: str
     title: str
     text: str
-    link: str
     query: dict[str, str] = field(default_factory=dict)
 
 
@@ -33,32 +32,27 @@ WAYS = (  # in order of preference; the first three whose page there is are show
         "predict",
         "Score a photo",
         "Upload one, take one or pick a sample: every face, its pixels, its seven scores.",
-        "Try it",
     ),
     Way(
         "confusion",
         "Take the errors apart",
         "Click a cell of the confusion matrix and look at the faces in it.",
-        "Open the matrix",
     ),
     Way(
         "saliency",
         "Ask why",
         "See what in a face a score rests on, and whether that picture can be trusted.",
-        "Look inside",
     ),
     Way(
         "predict",
         "Look over a group",
         "A whole conference of 1927 on its steps. How do the scores hold up when faces are this small?",
-        "Open the group",
         {"sample": "solvay-1927"},
     ),
     Way(
         "predict",
         "See it struggle",
         "A small, blurred face gets seven scores that add up to one, like any other. Read the cautions.",
-        "Open the photo",
         {"sample": "far-and-blurred"},
     ),
 )
@@ -113,17 +107,16 @@ def show_ways() -> None:
     """Offer three things to do."""
     there = [(way, page) for way in WAYS if (page := shell.find(way.slug))]
     for column, (way, page) in zip(st.columns(3), there[:3], strict=True):
-        with column.container(border=True, height="stretch"):
-            st.subheader(way.title, anchor=False)
-            st.markdown(way.text)
-            st.space("stretch")
+        with column.container(border=True, height="stretch", gap="xsmall"):
             st.page_link(
                 page.file,
-                label=f"**{way.link}**",
+                label=f"**{way.title}**",
                 icon=":material/arrow_forward:",
                 icon_position="right",
                 query_params=way.query or None,
+                width="stretch",
             )
+            st.markdown(way.text)
 
 
 with shell.page(

@@ -102,7 +102,7 @@ def crops(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> str:
     for size, uri in resized.items():
         if size != "48 × 48":
             pictures.append(
-                picture(uri, alt=f"Face {number}, resized", caption=f"{size}, what the network gets", pixelated=True)
+                picture(uri, alt=f"Face {number}, resized", caption=f"{size}, the network’s input", pixelated=True)
             )
     return f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:21rem">{"".join(pictures)}</div>'
 
