@@ -20,8 +20,10 @@ def explore(choice: Choice) -> None:
         rows = settings.mixed(choice, choice.part, mixture)
         study = whatif.study(rows.labels, rows.proba, setting)
         changed = "; ".join(filter(None, (mixture.in_words(), setting.in_words())))
-        if changed:
-            st.info(f"**What if:** {changed}. All figures of this section follow.", icon=":material/tune:")
+        # Drawn even when empty: a part that comes and goes would move the charts after it, and draw them anew.
+        with st.container():
+            if changed:
+                st.info(f"**What if:** {changed}. All figures of this section follow.", icon=":material/tune:")
         matrix.headline(study, loaders.study_of(choice.card, choice.part), klass)
 
         other = None

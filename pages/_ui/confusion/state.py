@@ -106,9 +106,10 @@ def choose() -> Choice:
             ),
         )
     other = None
+    below = st.container()  # always there, so that what follows keeps its place
     if view == "model":
         url.adopt("compare", list(others), next(iter(others)))
-        other = st.selectbox(
+        other = below.selectbox(
             "The other model",
             list(others),
             format_func=lambda key: others[key].name,
