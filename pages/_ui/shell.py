@@ -54,6 +54,8 @@ PAGES: Final = (
     Page("predict", "Predict", ":material/face:", "Score a photo, from a file or the camera"),
     Page("dataset", "Dataset", ":material/photo_library:", "What FER2013 is, and what is wrong with it"),
     Page("confusion", "Confusion matrix", ":material/grid_on:", "What is taken for what, by which model, and why not"),
+    Page("models", "Models", ":material/leaderboard:", "Every model, beside what others claim and reach"),
+    Page("report_check", "Report check", ":material/fact_check:", "What a report’s own numbers give away"),
 )
 
 
@@ -111,11 +113,11 @@ def boundary() -> Iterator[None]:
 
 def intended_use_notice() -> None:
     """Say what the scores may be used for; stands wherever pictures are taken."""
-    st.caption(
-        ":material/info: **For teaching and demonstration.** A score says how well a picture fits a label, not what "
-        "somebody feels. In the EU, inferring the emotions of people at work or in education is prohibited "
+    st.markdown(
+        ":small[:material/info: **For teaching and demonstration.** A score says how well a picture fits a label, not "
+        "what somebody feels. In the EU, inferring the emotions of people at work or in education is prohibited "
         "(AI Act, article 5(1)(f)). Nothing you upload is stored: a picture stays in this server’s memory until you "
-        "remove it or leave."
+        "remove it or leave.]"
     )
 
 

@@ -1,0 +1,408 @@
+"""The table of models: what was trained here beside what others claim, publish or reach, never mixed up.
+
+Every row says what kind of figure it holds and which images it is of. Figures of models trained here come from their
+cards, those of everybody else from :mod:`fer_core.evaluation.report_deck`; times come from a file that
+``python -m fer_core benchmark --json`` wrote. What is not known is ``None``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+
+from fer_core.errors import FerError
+from fer_core.evaluation import report_deck
+from fer_core.labels import EMOTIONS
+from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, ModelCard
+from fer_core.settings import ROOT
+
+if TYPE_CHECKING:
+    from fer_core.evaluation.predictions import Predictions
+
+Kind = Literal["trained", "rebuilt", "claim", "measured", "published", "people"]
+KINDS: Final[tuple[str, ...]] = get_args(Kind)
+
+KIND_NAMES: Final = {
+    "trained": "Trained here",
+    "rebuilt": "Report rebuilt here",
+    "claim": "Report’s claim",
+    "measured": "Others, measured",
+    "published": "Others, published",
+    "people": "People",
+}
+KIND_MEANINGS: Final = {
+    "trained": "trained in this project by a recipe of its own; figures recomputed from stored predictions",
+    "rebuilt": "trained in this project by the protocol of the report; figures recomputed from stored predictions",
+    "claim": "printed in the report, not recomputable, and contradicted where the remark says so",
+    "measured": "somebody else’s package, run on the same images outside this project",
+    "published": "what authors write about their own network; not checked here",
+    "people": "how well people agree with the labels of FER2013",
+}
+
+PART_NAMES: Final = {
+    "private": "PrivateTest",
+    "all": "All test images",
+    "private_clean": "PrivateTest without leaks",
+    "val": "Validation",
+}
+"""Parts of the data that cards hold figures for, the one of the literature first."""
+
+LATENCY_FILE: Final = ROOT / "docs" / "performance.json"
+"""What ``python -m fer_core benchmark --json`` printed: one report, or a list of them."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Shares are 0-1; ``None`` is not known.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        One of :data:`KINDS`.
+    images : str
+        Which images the figures are of.
+    accuracy, low, high : float or None
+        Accuracy and its interval: 95 % bootstrap for what was trained here, as published otherwise.
+    macro_f1, disgust_recall, ece : float or None
+    parameters : int or None
+    milliseconds : float or None
+        From a face crop to its scores, measured on one machine (see :class:`Latency`).
+    megabytes : float or None
+        Of the file that is needed to score a face.
+    remark : str
+        Source, or what stands against the figure.
+    model_id : str
+        Of a model trained here, else empty.
+    """
+
+    name: str
+    kind: Kind
+    images: str
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    macro_f1: float | None = None
+    disgust_recall: float | None = None
+    ece: float | None = None
+    parameters: int | None = None
+    milliseconds: float | None = None
+    megabytes: float | None = None
+    remark: str = ""
+    model_id: str = ""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Median time from one face crop to its scores, ms, and where it was measured."""
+
+    milliseconds: float
+    machine: str
+    date: str
+
+
+@dataclass(frozen=True)
+class DisagreementGroup:
+    """Images to which A gives one answer and B another: who is right how often."""
+
+    answer_a: str
+    answer_b: str
+    images: int
+    a_right: int
+    b_right: int
+
+    @property
+    def neither(self) -> int:
+        """Images of which neither answer is the label."""
+        return self.images - self.a_right - self.b_right
+
+
+def is_rebuilt(card: ModelCard) -> bool:
+    """Tell whether a model was trained by the report's own protocol."""
+    return card.training.get("name") == "report"
+
+
+def rows(cards: Sequence[ModelCard], part: str = "private", latency: dict[str, Latency] | None = None) -> list[Row]:
+    """Return the whole table, highest accuracy first; equal ones in the order of :data:`KINDS`.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+    part : str
+        One of :data:`PART_NAMES`: what the figures of models trained here are of. The others' figures exist for one
+        part only and stay what they are.
+    latency : dict, optional
+        Model id -> time, from :func:`read_latency`.
+
+    Raises
+    ------
+    FerError
+        If there is no such part.
+    """
+    if part not in PART_NAMES:
+        raise FerError(f"There is no part {part!r} of the data; there are {', '.join(PART_NAMES)}.")
+    table = [own_row(card, part, (latency or {}).get(card.id)) for card in cards] + claims() + peers() + people()
+    rank = {kind: place for place, kind in enumerate(KINDS)}
+    return sorted(table, key=lambda row: (-(row.accuracy if row.accuracy is not None else -1.0), rank[row.kind]))
+
+
+def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
+    """Return the line of a model trained here; figures that its card lacks stay unknown."""
+    figures = card.metrics.get(part, {})
+    low, high = figures.get("intervals", {}).get("accuracy", (None, None))
+    return Row(
+        name=card.name,
+        kind="rebuilt" if is_rebuilt(card) else "trained",
+        images=PART_NAMES[part],
+        accuracy=figures.get("accuracy"),
+        low=low,
+        high=high,
+        macro_f1=figures.get("macro_f1"),
+        disgust_recall=figures.get("per_class", {}).get("disgust", {}).get("recall"),
+        ece=figures.get("ece"),
+        parameters=card.parameters,
+        milliseconds=latency.milliseconds if latency else None,
+        megabytes=megabytes(card),
+        remark=card.summary,
+        model_id=card.id,
+    )
+
+
+def claims() -> list[Row]:
+    """Return the report's own lines: five models, and its MobileNet once more from its table by class."""
+    found = report_deck.findings()
+    table = [
+        Row(
+            name=name,
+            kind="claim",
+            images=PART_NAMES["all"],
+            accuracy=line.accuracy.value,
+            remark=" ".join(finding.verdict for finding in found[name]),
+        )
+        for name, line in report_deck.OVERALL.items()
+    ]
+    by_class = report_deck.MOBILENET
+    recall = next(row.recall for row in by_class.rows if row.name == "disgust")
+    table.append(
+        Row(
+            name="MobileNet, table by class",
+            kind="claim",
+            images=PART_NAMES["all"],
+            accuracy=by_class.accuracy.value if by_class.accuracy else None,
+            disgust_recall=recall.value if recall else None,
+            remark=" ".join(finding.verdict for finding in found["MobileNet by class"]),
+        )
+    )
+    return table
+
+
+def peers() -> list[Row]:
+    """Return the figures of other people's networks."""
+    return [
+        Row(
+            name=peer.name,
+            kind=peer.kind,
+            images=PART_NAMES["private"],
+            accuracy=peer.accuracy,
+            ece=peer.ece,
+            remark=peer.source,
+        )
+        for peer in report_deck.PEERS
+    ]
+
+
+def people() -> list[Row]:
+    """Return how well people agree with the labels."""
+    table = []
+    for human in report_deck.HUMANS:
+        around = human.plus_minus
+        table.append(
+            Row(
+                name=human.name,
+                kind="people",
+                images="FER2013",
+                accuracy=human.accuracy,
+                low=None if around is None else human.accuracy - around,
+                high=None if around is None else human.accuracy + around,
+                disgust_recall=human.per_class.get("disgust"),
+                remark=human.source,
+            )
+        )
+    return table
+
+
+def megabytes(card: ModelCard) -> float | None:
+    """Return the size of what scores a face: the ONNX graph, or the weights of a model that has none; 10^6 bytes."""
+    for name in (ONNX_FILE, WEIGHTS_FILE):
+        if name in card.files:
+            return card.files[name]["bytes"] / 1e6
+    return None
+
+
+def read_latency(path: Path = LATENCY_FILE) -> dict[str, Latency]:
+    """Read measured times by model id; empty where nothing was measured or the file is something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    found = {}
+    for entry in content if isinstance(content, list) else [content]:
+        try:
+            time = float(entry["stages_ms"]["face_to_scores"])
+            machine = f"{entry['machine']['cpu']}, {entry['machine']['cores']} cores"
+            found[str(entry["model"])] = Latency(time, machine, str(entry["date"]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def read_history(path: Path) -> dict[str, list[float | None]]:
+    """Read a model's ``history.csv``: column -> one value an epoch, ``None`` where a cell is empty.
+
+    Raises
+    ------
+    FerError
+        If the file is missing, has no column ``epoch`` or no row, or holds something that is not a number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            records = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise FerError(f"The training history of “{path.parent.name}” cannot be read.") from None
+    if not records or "epoch" not in records[0]:
+        raise FerError(f"The training history of “{path.parent.name}” has no epochs.")
+    try:
+        return {
+            column: [float(record[column]) if record[column] else None for record in records]
+            for column in records[0]
+            if column
+        }
+    except (TypeError, ValueError):
+        raise FerError(f"The training history of “{path.parent.name}” holds something that is not a number.") from None
+
+
+def stopping(card: ModelCard, epochs: int) -> str:
+    """Return in a sentence which epoch was kept, and why training ended where it did.
+
+    Parameters
+    ----------
+    card : ModelCard
+    epochs : int
+        Epochs in its history.
+    """
+    recipe = card.training
+    kept, most, patience = recipe.get("kept_epoch"), recipe.get("epochs"), recipe.get("patience") or 0
+    if kept is None:
+        return f"{epochs} epochs were run; the card does not say which one was kept."
+    judged = {"loss": "loss", "accuracy": "accuracy", "macro_f1": "macro-F1"}.get(
+        str(recipe.get("selection")), "figures"
+    )
+    said = f"Epoch **{kept}** of {epochs} was kept, the best validation {judged}."
+    if patience and most and epochs < most:
+        said += f" Early stopping ended the training after {patience} epochs without a better one (at most {most})."
+    elif most and epochs >= most:
+        said += f" All {most} epochs of the recipe were run."
+    return said
+
+
+def disagreement_groups(a: Predictions, b: Predictions) -> list[DisagreementGroup]:
+    """Group the images to which two systems give different answers by the two answers, the largest group first.
+
+    Parameters
+    ----------
+    a, b : Predictions
+        Of the same images in the same order (see ``compare.aligned``).
+
+    Raises
+    ------
+    FerError
+        If they are not of the same images in the same order.
+    """
+    if not np.array_equal(a.names, b.names):
+        raise FerError("Disagreements need predictions of the same images in the same order.")
+    said_a, said_b, labels = a.predicted, b.predicted, a.labels
+    groups = []
+    for i, j in np.argwhere(~np.eye(len(EMOTIONS), dtype=bool)):
+        here = (said_a == i) & (said_b == j)
+        if here.any():
+            right = labels[here]
+            counts = int(here.sum()), int((right == i).sum()), int((right == j).sum())
+            groups.append(DisagreementGroup(EMOTIONS[i], EMOTIONS[j], *counts))
+    return sorted(groups, key=lambda group: (-group.images, group.answer_a, group.answer_b))
+
+
+def best(table: Sequence[Row], *kinds: str) -> Row | None:
+    """Return the row of these kinds with the highest accuracy, None if there is none."""
+    known: list[tuple[float, Row]] = [(row.accuracy, row) for row in table if row.accuracy is not None]
+    found = [(accuracy, row) for accuracy, row in known if row.kind in kinds]
+    return max(found, key=lambda entry: entry[0])[1] if found else None
+
+
+def in_words(table: Sequence[Row]) -> str:
+    """Return what the table comes to: the best model here beside the other kinds, in one or two sentences."""
+    own = best(table, "trained", "rebuilt")
+    if own is None or own.accuracy is None:
+        return "No model trained here has been evaluated on these images yet."
+    sentences = [f"**{own.name}** is the best model here: {_percent(own.accuracy)} of {own.images}{_interval(own)}."]
+    others = [best(table, kind) for kind in ("claim", "measured", "published")]
+    parts: list[str] = []
+    for other, what in zip(
+        others, ("the report’s best claim", "the best package measured", "the best figure published"), strict=True
+    ):
+        if other is not None and other.accuracy is not None:
+            parts.append(f"{what} is {_percent(other.accuracy)} ({other.name}{_elsewhere(other, own)})")
+    if parts:
+        listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+        sentences.append(f"{listed[0].upper()}{listed[1:]}.")
+    return " ".join(sentences)
+
+
+def _elsewhere(row: Row, own: Row) -> str:
+    return (
+        ""
+        if row.images == own.images
+        else f", on {row.images[0].lower() + row.images[1:] if row.kind == 'claim' else row.images}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
+
+
+def _interval(row: Row) -> str:
+    return (
+        "" if row.low is None or row.high is None else f" (95 % interval {row.low * 100:.1f} to {row.high * 100:.1f} %)"
+    )
+
+
+def to_records(table: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the table as records for showing or a csv file: shares in per cent, every record with the same keys."""
+
+    def percent(value: float | None) -> float | None:
+        return None if value is None else round(value * 100, 2)
+
+    return [
+        {
+            "Model": row.name,
+            "Kind": KIND_NAMES[row.kind],
+            "Accuracy": percent(row.accuracy),
+            "95 % interval": ""
+            if row.low is None or row.high is None
+            else f"{row.low * 100:.1f}–{row.high * 100:.1f} %",
+            "Images": row.images,
+            "Macro-F1": None if row.macro_f1 is None else round(row.macro_f1, 4),
+            "Disgust recall": percent(row.disgust_recall),
+            "ECE": None if row.ece is None else round(row.ece, 4),
+            "Parameters": None if row.parameters is None else round(row.parameters / 1e6, 2),
+            "ms a face": None if row.milliseconds is None else round(row.milliseconds, 2),
+            "MB": None if row.megabytes is None else round(row.megabytes, 1),
+            "Remark": row.remark,
+        }
+        for row in table
+    ]

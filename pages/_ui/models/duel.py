@@ -1,0 +1,165 @@
+"""View "Compare two": paired tests on the same images, and where two systems disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+import streamlit as st
+
+from fer_core import figures_models as figures
+from fer_core.evaluation import metrics
+from fer_core.labels import EMOTIONS, display_name
+from fer_core.leaderboard import PART_NAMES, DisagreementGroup
+from pages._ui import components, url
+from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.models import store
+
+if TYPE_CHECKING:
+    from fer_core.evaluation.bootstrap import Estimate
+    from fer_core.evaluation.compare import Comparison
+    from fer_core.evaluation.predictions import Selection
+
+
+def draw(part: str) -> None:
+    """Draw the view."""
+    systems = store.systems()
+    if len(systems) < 2:
+        st.info(
+            "There is nothing to compare yet: it takes two models with stored predictions, or one with stored "
+            "predictions for mirrored images.",
+            icon=":material/compare_arrows:",
+        )
+        return
+    ids = list(systems)
+    left, right = st.columns(2)
+    url.adopt("a", ids, ids[0])
+    with left:
+        a = st.selectbox("A", ids, format_func=lambda key: systems[key].name, key="a", persist_state="session")
+    others = [key for key in ids if key != a]
+    url.adopt("b", others, others[0])
+    with right:
+        b = st.selectbox("B", others, format_func=lambda key: systems[key].name, key="b", persist_state="session")
+    url.write(a=a if a != ids[0] else None, b=b if b != others[0] else None)
+    selection = cast("Selection", part)
+    result, groups = store.compared(systems[a], systems[b], selection)
+    _verdict(systems[a], systems[b], selection, result)
+    _by_class(result, f"{a}_{b}")
+    _where(groups, result)
+
+
+def _verdict(a: store.System, b: store.System, part: Selection, result: Comparison) -> None:
+    test = result.mcnemar
+    points = _points(result.accuracy)
+    low, high = float(result.accuracy.low), float(result.accuracy.high)
+    if low > 0 or high < 0:
+        better, worse = ("B", "A") if low > 0 else ("A", "B")
+        st.success(
+            f"**{better} is more accurate than {worse}** on {PART_NAMES[part]}: accuracy of B minus A is {points}; "
+            f"McNemar’s test {_p(test.p_value)}.",
+            icon=":material/balance:",
+        )
+    else:
+        st.info(
+            f"**A and B are not told apart** on {PART_NAMES[part]}: accuracy of B minus A is {points}; McNemar’s test "
+            f"{_p(test.p_value)}.",
+            icon=":material/balance:",
+        )
+    rows_a, rows_b = store.predictions_of(a, part), store.predictions_of(b, part)
+    matrices = [metrics.confusion_matrix(rows.labels, rows.predicted) for rows in (rows_a, rows_b)]
+    accuracies = [float(metrics.accuracy(matrix)) for matrix in matrices]
+    scores = [float(metrics.macro_f1(matrix)) for matrix in matrices]
+    with st.grid(4, min_column_width=150):
+        st.metric("Accuracy of A", components.percent(accuracies[0]))
+        st.metric("Accuracy of B", components.percent(accuracies[1]))
+        st.metric("Macro-F1 of A", f"{scores[0]:.3f}")
+        st.metric("Macro-F1 of B", f"{scores[1]:.3f}")
+    both = round(accuracies[0] * result.n) - test.only_a
+    st.dataframe(
+        pa.table(
+            {
+                "": ["A right", "A wrong"],
+                "B right": [both, test.only_b],
+                "B wrong": [test.only_a, result.n - both - test.only_a - test.only_b],
+            }
+        ),
+        key="fourfold",
+        hide_index=True,
+        width=360,
+        alt="How many images both, only A, only B, or neither get right.",
+    )
+    how = (
+        f"({abs(test.only_a - test.only_b):,} − 1)² / ({test.only_a:,} + {test.only_b:,}) = {test.statistic:.2f}, "
+        "chi-square with one degree of freedom"
+        if test.statistic is not None
+        else f"exact: how likely {min(test.only_a, test.only_b):,} or fewer heads are in {test.only_a + test.only_b:,} "
+        "throws of a fair coin, doubled"
+    )
+    st.caption(
+        f"McNemar’s test looks only at images that exactly one of them gets right, {test.only_a:,} and "
+        f"{test.only_b:,}: {how}. Intervals: paired bootstrap, both scored on the same draws of {result.n:,} images; "
+        f"macro-F1 of B minus A is {_points(result.macro_f1)}. Neither covers the luck of another training run."
+    )
+
+
+def _by_class(result: Comparison, key: str) -> None:
+    st.subheader("Class by class", anchor=False)
+    records = figures.recall_difference_records(result.recall)
+    chart(
+        figures.recall_difference_spec(dark=is_dark()),
+        records,
+        key=f"recalls_{key}",
+        alt="Recall of B minus recall of A for each class with 95 % intervals. The numbers stand in the table below.",
+    )
+    st.caption("Right of the line B finds more of the class. Grey: the interval includes no difference.")
+    with st.expander("As a table", icon=":material/table:"):
+        st.dataframe(
+            pa.table(
+                {
+                    "Class": [display_name(emotion) for emotion in EMOTIONS],
+                    "Recall, B minus A": [_points(result.recall.at(k)) for k in range(len(EMOTIONS))],
+                    "Only A right": result.only_a,
+                    "Only B right": result.only_b,
+                }
+            ),
+            key="recalls_table",
+            alt="Difference of recall and images that only one gets right, by class.",
+        )
+
+
+def _where(groups: list[DisagreementGroup], result: Comparison) -> None:
+    st.subheader("Where they disagree", anchor=False)
+    differing = sum(group.images for group in groups)
+    if not groups:
+        st.markdown("They give the same answer to every image.")
+        return
+    top = groups[0]
+    st.markdown(
+        f"They give different answers to **{differing:,}** of {result.n:,} images "
+        f"({components.percent(differing / result.n)}). Most often A says *{top.answer_a}* and B *{top.answer_b}*: "
+        f"{top.images:,} images, of which A is right about {top.a_right:,} and B about {top.b_right:,}."
+    )
+    st.dataframe(
+        pa.table(
+            {
+                "A says": [display_name(group.answer_a) for group in groups],
+                "B says": [display_name(group.answer_b) for group in groups],
+                "Images": [group.images for group in groups],
+                "A right": [group.a_right for group in groups],
+                "B right": [group.b_right for group in groups],
+                "Neither": [group.neither for group in groups],
+            }
+        ),
+        key="disagreements",
+        height=340,
+        alt="Images to which A and B give different answers, by the two answers.",
+    )
+
+
+def _points(estimate: Estimate) -> str:
+    value, low, high = (float(part) * 100 for part in (estimate.value, estimate.low, estimate.high))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})".replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "p < 1e−300" if value < 1e-300 else f"p = {value:.2g}".replace("e-", "e−")

@@ -1,0 +1,117 @@
+"""What the page "Models" loads once and shares: comparisons, histories, times. Nothing of a visitor.
+
+Like ``pages._ui.loaders``, and apart from it because no other page needs these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from fer_core import leaderboard
+from fer_core.leaderboard import DisagreementGroup, Latency
+from fer_core.registry import HISTORY_FILE, MIRROR_FILE, README_FILE, ModelCard
+from pages._ui import loaders
+
+if TYPE_CHECKING:
+    from fer_core.evaluation.compare import Comparison
+    from fer_core.evaluation.predictions import Predictions, Selection
+
+
+@dataclass(frozen=True)
+class System:
+    """What can be compared: a model, or a model with the mean of face and mirror image."""
+
+    card: ModelCard
+    mirror: bool = False
+
+    @property
+    def id(self) -> str:
+        """As it stands in the address."""
+        return f"{self.card.id}{'+mirror' if self.mirror else ''}"
+
+    @property
+    def name(self) -> str:
+        """For a reader."""
+        return f"{self.card.name}{' + mirror image' if self.mirror else ''}"
+
+
+def systems() -> dict[str, System]:
+    """Return everything with stored predictions by id, best model first."""
+    found = [System(card) for card in loaders.evaluated()]
+    found += [System(card, mirror=True) for card in loaders.evaluated() if MIRROR_FILE in card.files]
+    return {system.id: system for system in found}
+
+
+def predictions_of(system: System, part: Selection) -> Predictions:
+    """Return the stored predictions of a system for one part of the data."""
+    return loaders.part_of(system.card, part, mirror=system.mirror)
+
+
+def compared(a: System, b: System, part: Selection) -> tuple[Comparison, list[DisagreementGroup]]:
+    """Return the paired comparison of two systems, and where they disagree.
+
+    Raises
+    ------
+    FerError
+        If they were not evaluated on the same images.
+    """
+    return _compared(a.id, a.card.fingerprint, b.id, b.card.fingerprint, part, a, b)
+
+
+def latency() -> dict[str, Latency]:
+    """Return the measured times by model id."""
+    path = leaderboard.LATENCY_FILE
+    return _latency(str(path), path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def history(card: ModelCard) -> dict[str, list[float | None]]:
+    """Return a model's training history by column.
+
+    Raises
+    ------
+    FerError
+        If there is none, or it cannot be read.
+    """
+    return _history(card.fingerprint, card)
+
+
+def readme(card: ModelCard) -> str | None:
+    """Return the README of a model folder without its heading; None where there is none."""
+    path = card.directory / README_FILE
+    return _readme(str(path), path.stat().st_mtime_ns) if path.is_file() else None
+
+
+@st.cache_resource(show_spinner="Comparing two models, image by image …", max_entries=64)
+def _compared(
+    id_a: str,  # noqa: ARG001 - cache key
+    print_a: str,  # noqa: ARG001 - cache key
+    id_b: str,  # noqa: ARG001 - cache key
+    print_b: str,  # noqa: ARG001 - cache key
+    part: Selection,
+    _a: System,
+    _b: System,
+) -> tuple[Comparison, list[DisagreementGroup]]:
+    from fer_core.evaluation import compare
+
+    a, b = compare.aligned(predictions_of(_a, part), predictions_of(_b, part))
+    return compare.compare(a, b), leaderboard.disagreement_groups(a, b)
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _latency(path: str, stamp: int) -> dict[str, Latency]:  # noqa: ARG001 - cache key
+    return leaderboard.read_latency(Path(path))
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _history(fingerprint: str, _card: ModelCard) -> dict[str, list[float | None]]:  # noqa: ARG001 - cache key
+    return leaderboard.read_history(_card.path(HISTORY_FILE))
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _readme(path: str, stamp: int) -> str:  # noqa: ARG001 - cache key
+    text = Path(path).read_text(encoding="utf-8")
+    return text.partition("\n")[2].lstrip() if text.startswith("# ") else text

@@ -1,0 +1,106 @@
+"""View "Leaderboard": every figure with what kind it is, and accuracy against what it costs."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import streamlit as st
+
+from fer_core import figures_models as figures
+from fer_core import leaderboard
+from pages._ui import loaders, shell, url
+from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.models import store
+
+
+def draw(part: str) -> None:
+    """Draw the view."""
+    times = store.latency()
+    rows = leaderboard.rows(loaders.registry().cards, part, times)
+    st.markdown(leaderboard.in_words(rows))
+    _table(rows)
+    _meanings(times)
+    st.subheader("What an accuracy costs", anchor=False)
+    _plane(rows)
+    link = shell.find("report_check")
+    if link is not None:
+        st.page_link(link.file, label="Why the report’s claims cannot be believed", icon=link.icon)
+
+
+def _table(rows: list[leaderboard.Row]) -> None:
+    kinds = list(leaderboard.KIND_NAMES.values())
+    palette = figures.KIND_COLORS["dark" if is_dark() else "light"]
+    shown = st.pills(
+        "Kinds of rows",
+        kinds,
+        selection_mode="multi",
+        default=kinds,
+        key="kinds",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    records = [record for record in leaderboard.to_records(rows) if record["Kind"] in (shown or kinds)]
+    unknown = {column for column in records[0] if all(record[column] is None for record in records)}
+    columns = {
+        "Model": st.column_config.TextColumn(width=230, pinned=True),
+        "Kind": st.column_config.MultiselectColumn(
+            options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=165
+        ),
+        "Accuracy": st.column_config.NumberColumn("Accuracy, %", format="%.1f", width=100),
+        "95 % interval": st.column_config.TextColumn(width=110, help="Bootstrap for models trained here."),
+        "Images": st.column_config.TextColumn(width=120, help="Which images the figures of the row are of."),
+        "Macro-F1": st.column_config.NumberColumn(format="%.3f", width=90, help="Mean of the seven F1."),
+        "Disgust recall": st.column_config.NumberColumn("Disgust recall, %", format="%.1f", width=130),
+        "ECE": st.column_config.NumberColumn(
+            format="%.3f", width=70, help="Expected calibration error, 15 bins: smaller is better."
+        ),
+        "Parameters": st.column_config.NumberColumn("Parameters, M", format="%.1f", width=115),
+        "ms a face": st.column_config.NumberColumn(format="%.1f", width=85, help="Face crop to scores."),
+        "MB": st.column_config.NumberColumn(format="%.1f", width=65, help="Size of the file that scores a face."),
+        "Remark": st.column_config.TextColumn(width=420),
+    }
+    st.dataframe(
+        pa.Table.from_pylist(
+            [{key: [value] if key == "Kind" else value for key, value in record.items()} for record in records]
+        ),
+        key="leaderboard",
+        height="content",
+        hide_index=True,
+        column_order=[column for column in columns if column not in unknown],
+        column_config=columns,
+        alt="Accuracy and further figures of every model: trained here, claimed by the report, measured or published "
+        "by others. The column Kind says which.",
+    )
+
+
+def _meanings(times: dict[str, leaderboard.Latency]) -> None:
+    said = "; ".join(
+        f"**{leaderboard.KIND_NAMES[kind]}**: {meaning}" for kind, meaning in leaderboard.KIND_MEANINGS.items()
+    )
+    places = sorted({f"{time.machine}, {time.date}" for time in times.values()})
+    time = f" ms a face: one crop to its scores, measured on {'; '.join(places)}." if places else ""
+    st.caption(f"Click a heading to sort. {said}. A dash or an empty cell is not known.{time}")
+
+
+def _plane(rows: list[leaderboard.Row]) -> None:
+    axes = figures.axes_of(rows)
+    if not axes:
+        st.caption("No model trained here has figures on these images.")
+        return
+    url.adopt("against", axes, axes[0])
+    axis = st.segmented_control(
+        "Against", axes, format_func=figures.AXES.__getitem__, key="against", required=True, persist_state="session"
+    )
+    url.write(against=axis if axis != axes[0] else None)
+    records = figures.plane_records(rows, axis)
+    chart(
+        figures.plane_spec(records, axis, dark=is_dark()),
+        records,
+        key=f"plane_{axis}",
+        alt=f"Accuracy of the models trained here against {figures.AXES[axis]}, with 95 % intervals; dashed lines are "
+        "the best figures of the report, of people, and of others. The numbers stand in the table above.",
+    )
+    note = "" if "milliseconds" in axes else " No times were measured on this machine yet."
+    st.caption(
+        "Points: trained here, with 95 % intervals. Dashed: the best figure of each other kind, which has no place on "
+        f"the horizontal axis. They may be of other images, see the table.{note}"
+    )

@@ -1,0 +1,1 @@
+"""Parts of the page "Report check", one module a section."""
