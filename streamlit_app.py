@@ -44,6 +44,11 @@ WAYS = (  # in order of preference; the first three whose page there is are show
         "See what in a face a score rests on, and whether that picture can be trusted.",
     ),
     Way(
+        "report_check",
+        "Check a report",
+        "Paste a classification report and see what its own numbers give away.",
+    ),
+    Way(
         "predict",
         "Look over a group",
         "A whole conference of 1927 on its steps. How do the scores hold up when faces are this small?",
@@ -85,6 +90,8 @@ def show_finding(registry: Registry) -> None:
     if rows:
         st.markdown(f"Done again, with every label beside its own prediction: {' '.join(destinations_in_words(rows))}")
     st.caption(f"Accuracy on the {sum(report_deck.TEST_SUPPORT.values()):,} test images.")
+    if proof := shell.find("report_check"):
+        st.page_link(proof.file, label="Follow it with a calculator", icon=proof.icon)
 
 
 def show_example(registry: Registry) -> None:

@@ -70,7 +70,7 @@ def annotate(
         x, y, width, height = (value * scale for value in face.box)
         # relative to the picture, so that boxes and numbers read the same at any size it is shown in, and never so
         # large that they hide the faces of a group
-        stroke = max(1, round(min(longer * 0.006, height * 0.08)))
+        stroke = max(1, round(min(longer * 0.005, height * 0.05)))
         edge = max(1, round(stroke * 0.2))
         font = _font(max(1.0, min(longer * 0.034, max(longer * 0.012, height * 0.4))))
         box = _inside((x - stroke, y - stroke, x + width + stroke, y + height + stroke), picture.size, edge)

@@ -15,6 +15,7 @@ FACES_A_PAGE = 12
 ONWARD = (
     ("saliency", "Ask why: what in the face do these scores rest on?"),
     ("confusion", "What does this model mix up?"),
+    ("models", "How good is this model?"),
     ("home", "What are such scores worth?"),
 )
 BESIDE = 2  # up to this many faces stand beside the photo, more stand below it

@@ -133,8 +133,9 @@ def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:
     scores = growing(row(*columns), at_least="24rem" if len(answers) == 1 else "31rem")
     heading = f'<div style="margin-bottom:.8rem">{number_tag(number, order[0])}&nbsp; {says}</div>'
     st.html(heading + row(crops(index, answers), scores))
-    for sentence in dict.fromkeys(caution.sentence for part in parts for caution in part.cautions):
-        st.caption(f":orange[:material/warning:] {sentence}")
+    cautions = dict.fromkeys(caution.sentence for part in parts for caution in part.cautions)
+    if cautions:
+        st.markdown("  \n".join(f":small[:orange[:material/warning:] {sentence}]" for sentence in cautions))
 
 
 def _strong(text: str) -> str:
