@@ -43,8 +43,8 @@ _MODELS: Final = {
     "dark": ("#8D98D9", "#F08A6E", "#4FC3BA", "#E3B23C", "#D58FD9", "#A3C46F"),
 }
 _SLANTED: Final[Spec] = {
-    "labelAngle": {"expr": "width < 460 ? -50 : 0"},
-    "labelAlign": {"expr": "width < 460 ? 'left' : 'center'"},
+    "labelAngle": {"expr": "width < 380 ? -50 : 0"},
+    "labelAlign": {"expr": "width < 380 ? 'left' : 'center'"},
     "labelOverlap": False,
 }
 """Labels of the classes that stand aslant on a phone."""
@@ -65,13 +65,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines in a square from 0 to 1, to be drawn by :func:`lines_spec` or :func:`lines_svg`."""
+    """Lines from 0 to 1 (upwards: to `top`), to be drawn by :func:`lines_spec` or :func:`lines_svg`."""
 
     title: str
     x: str
     y: str
     series: tuple[Series, ...]
     diagonal: bool = False
+    top: float = 1.0
 
 
 def theme(dark: bool) -> str:
@@ -152,7 +153,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
         "type": "nominal",
         "sort": [ANSWERS[k] for k in columns(order, no_answer=no_answer)],
         "title": "Answer of the model",
-        "axis": {**axis, "orient": "top", **_SLANTED, "labelBaseline": {"expr": "width < 460 ? 'middle' : 'bottom'"}},
+        "axis": {**axis, "orient": "top", **_SLANTED, "labelBaseline": {"expr": "width < 380 ? 'middle' : 'bottom'"}},
         "scale": {"padding": 0.03},
     }
     y = {
@@ -186,7 +187,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
                 "encoding": {"color": {"field": "fill", "type": "nominal", "scale": None}, "tooltip": tooltip},
             },
             {
-                "mark": {"type": "text", "fontSize": {"expr": "width < 460 ? 11 : 15"}},
+                "mark": {"type": "text", "fontSize": {"expr": "width < 380 ? 11 : 15"}},
                 "encoding": {
                     "text": {"field": "text"},
                     "color": {"field": "ink", "type": "nominal", "scale": None},
@@ -208,7 +209,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
     }
 
 
-def lines_spec(chart: Chart, *, height: int = 340) -> tuple[Spec, Records]:
+def lines_spec(chart: Chart, *, height: int = 400) -> tuple[Spec, Records]:
     """Return a chart of lines and its data."""
     names = [series.name for series in chart.series]
     records = [
@@ -234,7 +235,7 @@ def lines_spec(chart: Chart, *, height: int = 340) -> tuple[Spec, Records]:
                 "color": {
                     "field": "name",
                     "scale": {"domain": names, "range": [series.color for series in chart.series]},
-                    "legend": {"orient": "bottom", "columns": 4, "title": None, "labelLimit": 260},
+                    "legend": {"orient": "bottom", "columns": 3, "title": None, "labelLimit": 260},
                 },
                 "tooltip": [
                     {"field": "name", "title": " "},
@@ -249,7 +250,13 @@ def lines_spec(chart: Chart, *, height: int = 340) -> tuple[Spec, Records]:
         "title": {"text": chart.title, "anchor": "start"},
         "encoding": {
             "x": {"field": "x", "type": "quantitative", "title": chart.x, "scale": unit, "axis": percent_axis},
-            "y": {"field": "y", "type": "quantitative", "title": chart.y, "scale": unit, "axis": percent_axis},
+            "y": {
+                "field": "y",
+                "type": "quantitative",
+                "title": chart.y,
+                "scale": {"domain": [0, chart.top], "nice": False},
+                "axis": percent_axis,
+            },
         },
         "layer": layers,
     }
@@ -262,13 +269,13 @@ def lines_svg(chart: Chart, *, width: int = 420, height: int = 320) -> str:
     w, h = width - left - right, height - top - bottom
 
     def at(x: float, y: float) -> str:
-        return f"{left + x * w:.1f},{top + (1 - y) * h:.1f}"
+        return f"{left + x * w:.1f},{top + (1 - y / chart.top) * h:.1f}"
 
     parts = [f'<text x="{left}" y="16" font-size="14" font-weight="600">{escape(chart.title)}</text>']
     for tick in (0, 0.25, 0.5, 0.75, 1):
         x, y = left + tick * w, top + (1 - tick) * h
         parts.append(f'<path d="M{left} {y:.1f}H{left + w}" stroke="#DDD8CC" stroke-width="1"/>')
-        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:.0%}</text>')
+        parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{tick * chart.top:.0%}</text>')
         parts.append(f'<text x="{x:.1f}" y="{top + h + 16}" text-anchor="middle">{tick:.0%}</text>')
     parts.append(f'<text x="{left + w / 2}" y="{height - 8}" text-anchor="middle">{escape(chart.x)}</text>')
     middle = top + h / 2
@@ -279,7 +286,7 @@ def lines_svg(chart: Chart, *, width: int = 420, height: int = 320) -> str:
         parts.append(f'<path d="M{at(0, 0)}L{at(1, 1)}" stroke="#8A8578" stroke-dasharray="4 4" fill="none"/>')
     for series in chart.series:
         points = " ".join(
-            at(min(max(float(x), 0), 1), min(max(float(y), 0), 1))
+            at(min(max(float(x), 0), 1), min(max(float(y), 0), chart.top))
             for x, y in zip(series.curve.x, series.curve.y, strict=True)
         )
         dash = ' stroke-dasharray="5 4"' if series.dashed else ""
@@ -326,7 +333,7 @@ def trade_off_spec(klass: str, *, dark: bool = False) -> Spec:
                     "strokeDash": {
                         "field": "images",
                         "scale": {"domain": ["shown", "validation"], "range": [[1, 0], [3, 4]]},
-                        "legend": {"orient": "bottom", "title": None},
+                        "legend": None,
                     },
                     "tooltip": [
                         {"field": "figure", "title": "Figure"},
@@ -456,7 +463,8 @@ def one_vs_rest(curves: Sequence[Curve | None], kind: str) -> Chart:
 def risk_chart(curve: Curve, *, dark: bool = False) -> Chart:
     """Return the risk–coverage curve."""
     series = Series(f"Errors among the surest, mean {percent(curve.area)}", curve, _MODELS[theme(dark)][0])
-    return Chart("Risk and coverage", "Images answered (coverage)", "Of these wrong (risk)", (series,))
+    top = min(1.0, max(0.1, 1.15 * float(curve.y.max())))
+    return Chart("Risk and coverage", "Images answered (coverage)", "Of these wrong (risk)", (series,), top=top)
 
 
 def histogram_spec(true: str, answer: str) -> Spec:
@@ -541,7 +549,7 @@ def destinations_spec(
                 "type": "nominal",
                 "sort": list(ANSWERS),
                 "title": "Answer",
-                "axis": {**_SLANTED, "labelAlign": {"expr": "width < 460 ? 'right' : 'center'"}},
+                "axis": {**_SLANTED, "labelAlign": {"expr": "width < 380 ? 'right' : 'center'"}},
             },
             "xOffset": {"field": "model", "sort": names},
             "color": color,

@@ -6,7 +6,6 @@ import streamlit as st
 
 from fer_core import confusion as cm
 from fer_core import whatif
-from fer_core.errors import FerError
 from pages._ui import loaders, shell
 from pages._ui.confusion import cell, destinations, export, matrix, scores, settings, state
 from pages._ui.confusion.state import Choice
@@ -16,7 +15,7 @@ from pages._ui.confusion.state import Choice
 def explore(choice: Choice) -> None:
     """Draw the matrix, the what-if panel, the open cell and the scores: a click reruns this part only."""
     with shell.boundary():
-        setting, mixture, klass = settings.panel(choice)
+        setting, mixture, klass, room = settings.panel(choice)
         rows = settings.mixed(choice, choice.part, mixture)
         study = whatif.study(rows.labels, rows.proba, setting)
         changed = "; ".join(filter(None, (mixture.in_words(), setting.in_words())))
@@ -24,6 +23,8 @@ def explore(choice: Choice) -> None:
         with st.container():
             if changed:
                 st.info(f"**What if:** {changed}. All figures of this section follow.", icon=":material/tune:")
+        with room:
+            scores.rescue(study, settings.validation_of(choice, mixture), klass)
         matrix.headline(study, loaders.study_of(choice.card, choice.part), klass)
 
         other = None
@@ -45,16 +46,9 @@ def explore(choice: Choice) -> None:
                 cell.panel(choice, study, rows, opened)
 
         curves = scores.Curves.of(study)
-        names = ["Classes", f"Rescue {cm.EMOTIONS[klass]}", "ROC and PR", "Calibration", "Risk", "Hardest pairs"]
-        tabs = iter(st.tabs(names))
+        tabs = iter(st.tabs(["Classes", "ROC and PR", "Calibration", "Risk", "Hardest pairs"]))
         with next(tabs):
             scores.per_class(study, curves)
-        with next(tabs):
-            try:
-                validation = settings.mixed(choice, "val", mixture) if choice.part != "val" else None
-            except FerError:
-                validation = None
-            scores.rescue(study, validation, klass)
         with next(tabs):
             scores.roc_and_precision_recall(curves)
         with next(tabs):

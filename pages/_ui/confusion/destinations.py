@@ -63,7 +63,7 @@ def section(choice: Choice) -> None:
             "numbers stand in the table below.",
         )
     st.caption(
-        f"{choice.part_name}; the models as they are, without what-if settings. Lines are 95 % intervals (Wilson). "
+        f"Of {choice.part_name}; the models as they are, without what-if settings. Lines are 95 % intervals (Wilson). "
         "Diamonds are mis-paired: the same answers, compared with the labels in another (shuffled) order, as the deck "
         "seems to have done. The most frequent wrong answer is called decided if no other one can "
         "be as frequent, by its interval."

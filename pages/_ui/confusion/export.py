@@ -28,7 +28,7 @@ def buttons(
 ) -> None:
     """Draw the download buttons; a file is made when it is asked for."""
     stem = f"confusion-{choice.card.id}-{choice.part}"
-    title = f"{choice.card.name}, {choice.part_name.lower() if choice.part == 'all' else choice.part_name}"
+    title = f"{choice.card.name}, {choice.part_name}"
     silent = bool(study.counts[:, -1].any())
     goes = str(st.session_state.get("goes", "disgust"))
 

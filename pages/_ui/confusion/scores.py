@@ -44,23 +44,24 @@ def rescue(study: Study, validation: Predictions | None, klass: int) -> None:
     """Draw what recall of a class is bought at what price."""
     name = EMOTIONS[klass]
     setting = study.setting
-    shown = whatif.trade_off(study.labels, study.proba, setting)
+    taus = sorted({*whatif.TAUS, setting.tau})
+    shown = whatif.trade_off(study.labels, study.proba, setting, taus=taus)
     chosen_on = whatif.trade_off(validation.labels, validation.proba, setting) if validation is not None else None
-    at, figures_at = shown.at(setting.tau), shown.outcome
+    at, one, figures_at = shown.at(setting.tau), shown.at(1.0), shown.outcome
     recall, precision = figures_at.recall[:, klass], figures_at.precision[:, klass]
 
     def change(values: np.ndarray) -> str:
         return f"{(values[at] - values[0]) * 100:+.1f} points".replace("-", "−")
 
     st.markdown(
-        f"At **τ = {shown.taus[at]:.1f}** the model finds {cm.percent(float(recall[at]))} of {name} instead of "
+        f"At **τ = {setting.tau:.2f}** the model finds {cm.percent(float(recall[at]))} of {name} instead of "
         f"{cm.percent(float(recall[0]))} ({change(recall)}); of its answers {name}, {cm.percent(float(precision[at]))} "
         f"are right instead of {cm.percent(float(precision[0]))}. The price: accuracy changes by "
         f"{change(figures_at.accuracy)}, macro-F1 by {change(figures_at.macro_f1)}."
         if setting.tau
-        else f"The model finds {cm.percent(float(recall[0]))} of {name}. With τ above 0, set in the panel above or "
-        f"chosen there on validation, the price of more stands here: τ = 1 would find {cm.percent(float(recall[10]))}, "
-        f"at an accuracy of {cm.percent(float(figures_at.accuracy[10]))} instead of "
+        else f"The model finds {cm.percent(float(recall[0]))} of {name}. With τ above 0, set by hand or "
+        f"chosen on validation, the price of more stands here: τ = 1 would find {cm.percent(float(recall[one]))}, "
+        f"at an accuracy of {cm.percent(float(figures_at.accuracy[one]))} instead of "
         f"{cm.percent(float(figures_at.accuracy[0]))}."
     )
     chart(
@@ -123,21 +124,23 @@ def calibrated(study: Study, curves: Curves) -> None:
         f"average; on the whole the model is {'more' if surer > 0 else 'less'} sure than right, by "
         f"{abs(surer) * 100:.1f} points."
     )
-    chart(spec, records, key="reliability", alt=f"Reliability diagram, ECE {bins.ece:.3f}.")
-    with st.expander("As a table", icon=":material/table:"):
-        filled = np.flatnonzero(bins.count)
-        st.dataframe(
-            pa.table(
-                {
-                    "Scores": [f"{bins.edges[b]:.2f}–{bins.edges[b + 1]:.2f}" for b in filled],
-                    "Images": bins.count[filled],
-                    "Mean score": bins.confidence[filled].round(3),
-                    "Right": bins.accuracy[filled].round(3),
-                    "95 % interval": [f"{bins.low[b]:.3f}–{bins.high[b]:.3f}" for b in filled],
-                }
-            ),
-            key="reliability_table",
-        )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        chart(spec, records, key="reliability", alt=f"Reliability diagram, ECE {bins.ece:.3f}.")
+    filled = np.flatnonzero(bins.count)
+    right.dataframe(
+        pa.table(
+            {
+                "Scores": [f"{bins.edges[b]:.2f}–{bins.edges[b + 1]:.2f}" for b in filled],
+                "Images": bins.count[filled],
+                "Mean score": bins.confidence[filled].round(3),
+                "Right": bins.accuracy[filled].round(3),
+                "95 % interval": [f"{bins.low[b]:.3f}–{bins.high[b]:.3f}" for b in filled],
+            }
+        ),
+        key="reliability_table",
+        alt="The bins of the reliability diagram.",
+    )
 
 
 def risk_and_coverage(curves: Curves) -> None:
@@ -149,7 +152,20 @@ def risk_and_coverage(curves: Curves) -> None:
         f"Answering only the surest half, {cm.percent(float(curves.risk.y[half]))} of the answers are wrong; answering "
         f"everything, {cm.percent(float(curves.risk.y[-1]))}."
     )
-    chart(spec, records, key="risk", alt=f"{drawn.title}: {drawn.series[0].name}")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        chart(spec, records, key="risk", alt=f"{drawn.title}: {drawn.series[0].name}")
+    steps = [int(np.abs(curves.risk.x - share / 10).argmin()) for share in range(1, 11)]
+    right.dataframe(
+        pa.table(
+            {
+                "Answered": [cm.percent(float(curves.risk.x[at])) for at in steps],
+                "Of these wrong": [cm.percent(float(curves.risk.y[at])) for at in steps],
+            }
+        ),
+        key="risk_table",
+        alt="Risk at ten coverages.",
+    )
 
 
 def hardest(study: Study) -> None:

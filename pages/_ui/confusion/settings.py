@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from fer_core import whatif
 from fer_core.errors import FerError
@@ -67,8 +68,8 @@ def aligned(own: Predictions, other: Predictions) -> Predictions:
     return other if np.array_equal(own.names, other.names) else compare.aligned(own, other)[1]
 
 
-def panel(choice: Choice) -> tuple[WhatIf, Mixture, int]:
-    """Draw the panel; return the setting, the mixture, and the class that is to be rescued."""
+def panel(choice: Choice) -> tuple[WhatIf, Mixture, int, DeltaGenerator]:
+    """Draw the panel; return the setting, the mixture, the class to be rescued, and room for what the rescue costs."""
     for name, (low, high, default) in NUMBERS.items():
         _adopt_number(name, low, high, default)
     with st.expander("What if … priors, costs, thresholds, mirror or ensemble were other", icon=":material/tune:"):
@@ -82,11 +83,13 @@ def panel(choice: Choice) -> tuple[WhatIf, Mixture, int]:
         with right:
             mixture = _mixture(choice)
             cost = _costs()
-        _chosen_on_validation(choice, mixture)
+            room = st.container()
+        with left:
+            _chosen_on_validation(choice, mixture)
     state = st.session_state
     setting = WhatIf(state["tau"], state["temp"], thresholds, state["least"], cost)
     url.write(**{n: f"{state[n]:g}" if state[n] != default else None for n, (_, _, default) in NUMBERS.items()})
-    return setting, mixture, klass
+    return setting, mixture, klass, room
 
 
 def reset() -> None:
@@ -105,7 +108,7 @@ def _explanation(choice: Choice) -> None:
             "images are too good. Choose another part above to see what a setting is worth.",
             icon=":material/warning:",
         )
-    elif _validation(choice, Mixture()) is None:
+    elif validation_of(choice, Mixture()) is None:
         st.caption(
             "This model has no stored predictions for validation images. Settings can be tried, but not chosen "
             "honestly: what looks best on the images shown was chosen on them."
@@ -211,7 +214,7 @@ def _costs() -> tuple[tuple[float, ...], ...] | None:
 
 def _chosen_on_validation(choice: Choice, mixture: Mixture) -> None:
     """Draw the buttons that choose a setting on validation."""
-    validation = _validation(choice, mixture)
+    validation = validation_of(choice, mixture)
     state = st.session_state
     temperature, klass = state["temp"], index_of(state["rescued"])
 
@@ -258,7 +261,8 @@ def _chosen_on_validation(choice: Choice, mixture: Mixture) -> None:
         st.button("Back to the model as it is", icon=":material/restart_alt:", type="tertiary", on_click=reset)
 
 
-def _validation(choice: Choice, mixture: Mixture) -> Predictions | None:
+def validation_of(choice: Choice, mixture: Mixture) -> Predictions | None:
+    """Return the predictions on which settings are chosen; None where there are none."""
     try:
         return mixed(choice, "val", mixture)
     except FerError:

@@ -64,8 +64,9 @@ class Choice:
 
     @property
     def part_name(self) -> str:
-        """The part, for a sentence."""
-        return PARTS[self.part]
+        """The part, for the middle of a sentence."""
+        name = PARTS[self.part]
+        return name if name.startswith("P") else name[0].lower() + name[1:]
 
 
 def choose() -> Choice:
