@@ -115,18 +115,21 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
                 "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.4, "opacity": 0.9},
                 "encoding": {"tooltip": tooltip},
             },
-            {
-                "transform": [lines],
-                "mark": {
-                    "type": "text",
-                    "align": "left",
-                    "baseline": "bottom",
-                    "dy": -3,
-                    "fontSize": {"expr": "width < 460 ? 10 : 12"},
-                    "limit": {"expr": "width - 8"},
-                },
-                "encoding": {"x": {"value": 4}, "text": {"field": "label"}},
-            },
+            *(
+                {
+                    "transform": [lines, {"filter": f"datum.kind {'==' if below else '!='} '{KIND_NAMES['people']}'"}],
+                    "mark": {
+                        "type": "text",
+                        "align": "left",
+                        "baseline": "top" if below else "bottom",
+                        "dy": 4 if below else -3,
+                        "fontSize": {"expr": "width < 460 ? 10 : 12"},
+                        "limit": {"expr": "width - 8"},
+                    },
+                    "encoding": {"x": {"value": 4}, "text": {"field": "label"}},
+                }
+                for below in (False, True)  # people and the best package are nearly level
+            ),
             {
                 "transform": [points],
                 "mark": {"type": "rule", "strokeWidth": 2},
@@ -188,7 +191,7 @@ def history_spec(records: Records, kind: str, *, dark: bool = False) -> Spec:
                 "type": "quantitative",
                 "title": "Epoch",
                 "axis": {"tickMinStep": 1, "format": "d", "grid": False},
-                "scale": {"nice": False, "padding": 8},
+                "scale": {"nice": False, "zero": False, "padding": 8},
             }
         },
         "layer": [
@@ -254,14 +257,14 @@ def recall_difference_spec(*, dark: bool = False) -> Spec:
         {"field": "high", "title": "To", "format": "+.1f"},
     ]
     return {
-        "height": 260,
+        "height": 320,
         "encoding": {
             "y": {
                 "field": "label",
                 "type": "nominal",
                 "sort": [display_name(emotion) for emotion in EMOTIONS],
                 "title": None,
-                "axis": {"ticks": False, "domain": False, "labelFontSize": 13},
+                "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelOverlap": False},
             },
             "color": encoding,
         },
@@ -299,7 +302,7 @@ def share_spec(*, dark: bool = False) -> Spec:
             "type": "nominal",
             "sort": [display_name(emotion) for emotion in EMOTIONS],
             "title": None,
-            "axis": {"ticks": False, "domain": False, "labelFontSize": 13},
+            "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelOverlap": False},
         },
         "tooltip": [
             {"field": "label", "title": "Class"},

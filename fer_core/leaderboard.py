@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -128,7 +128,12 @@ def is_rebuilt(card: ModelCard) -> bool:
     return card.training.get("name") == "report"
 
 
-def rows(cards: Sequence[ModelCard], part: str = "private", latency: dict[str, Latency] | None = None) -> list[Row]:
+def rows(
+    cards: Sequence[ModelCard],
+    part: str = "private",
+    latency: dict[str, Latency] | None = None,
+    further: Sequence[Row] = (),
+) -> list[Row]:
     """Return the whole table, highest accuracy first; equal ones in the order of :data:`KINDS`.
 
     Parameters
@@ -139,6 +144,8 @@ def rows(cards: Sequence[ModelCard], part: str = "private", latency: dict[str, L
         part only and stay what they are.
     latency : dict, optional
         Model id -> time, from :func:`read_latency`.
+    further : sequence of Row
+        More lines for the table, see :func:`mirror_row`.
 
     Raises
     ------
@@ -147,7 +154,8 @@ def rows(cards: Sequence[ModelCard], part: str = "private", latency: dict[str, L
     """
     if part not in PART_NAMES:
         raise FerError(f"There is no part {part!r} of the data; there are {', '.join(PART_NAMES)}.")
-    table = [own_row(card, part, (latency or {}).get(card.id)) for card in cards] + claims() + peers() + people()
+    table = [own_row(card, part, (latency or {}).get(card.id)) for card in cards]
+    table += [*further, *claims(), *peers(), *people()]
     rank = {kind: place for place, kind in enumerate(KINDS)}
     return sorted(table, key=lambda row: (-(row.accuracy if row.accuracy is not None else -1.0), rank[row.kind]))
 
@@ -171,6 +179,34 @@ def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
         megabytes=megabytes(card),
         remark=card.summary,
         model_id=card.id,
+    )
+
+
+def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
+    """Return the line of a model whose scores are the mean of face and mirror image.
+
+    Parameters
+    ----------
+    card : ModelCard
+    part : str
+        One of :data:`PART_NAMES`.
+    rows_of_part : Predictions
+        The mean probabilities for that part. The time is left unknown: it was not measured, and is about twice that of
+        the model by itself.
+    """
+    from fer_core.evaluation import metrics
+
+    summary = metrics.summarise(rows_of_part.labels, rows_of_part.proba, ranking=False)
+    return replace(
+        own_row(card, part),
+        name=f"{card.name} + mirror image",
+        accuracy=summary["accuracy"]["value"],
+        low=summary["accuracy"]["low"],
+        high=summary["accuracy"]["high"],
+        macro_f1=summary["macro_f1"]["value"],
+        disgust_recall=summary["per_class"]["disgust"]["recall"]["value"],
+        ece=summary["ece"]["value"],
+        remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
     )
 
 
@@ -385,13 +421,13 @@ def to_records(table: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the table as records for showing or a csv file: shares in per cent, every record with the same keys."""
 
     def percent(value: float | None) -> float | None:
-        return None if value is None else round(value * 100, 2)
+        return None if value is None else round(value * 100, 4)
 
     return [
         {
             "Model": row.name,
-            "Kind": KIND_NAMES[row.kind],
             "Accuracy": percent(row.accuracy),
+            "Kind": KIND_NAMES[row.kind],
             "95 % interval": ""
             if row.low is None or row.high is None
             else f"{row.low * 100:.1f}–{row.high * 100:.1f} %",

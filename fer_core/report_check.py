@@ -136,11 +136,11 @@ def side_by_side(shown: Evaluation) -> list[dict[str, Any]]:
     return [
         {
             "Class": display_name(emotion),
-            "Images": int(scores.support[k]),
-            "Share of the images": round(float(scores.support[k] / n), 3),
             "Precision": _rounded(scores.precision[k]),
+            "Share of the images": round(float(scores.support[k] / n), 3),
             "Recall": _rounded(scores.recall[k]),
             "Share of the answers": round(float(scores.predicted[k] / n), 3),
+            "Images": int(scores.support[k]),
             "Answers": int(scores.predicted[k]),
         }
         for k, emotion in enumerate(EMOTIONS)
@@ -196,7 +196,8 @@ def claims_in_words(claims: Sequence[Claim], *, label: str = "disgust", answer: 
     found = [f"{entry.model} finds {entry.found}" for entry in tested]
     taken = [f"{entry.model} does so with {entry.taken}" for entry in tested]
     sentences = [
-        f"**“{label.capitalize()} fails”** (fewer than half are found) {_held([e.fails for e in tested])}{_few(found)}.",
+        f"**“{label.capitalize()} fails”** (fewer than half are found) {_held([e.fails for e in tested])}"
+        f"{_few(found)}.",
         f"**“Most of it is taken for {answer}”** (more than half) {_held([e.most for e in tested])}{_few(taken)}.",
     ]
     compared = {
@@ -208,8 +209,8 @@ def claims_in_words(claims: Sequence[Claim], *, label: str = "disgust", answer: 
         entries = [entry for entry in tested if entry.more_than_others == verdict and entry.others.n]
         if entries:
             figures = [
-                f"{e.model}, {e.taken.value * 100:.1f} % against {e.others.value * 100:.1f} % of faces labelled neither "
-                f"{label} nor {answer}"
+                f"{e.model}, {e.taken.value * 100:.1f} % against {e.others.value * 100:.1f} % of faces labelled "
+                f"neither {label} nor {answer}"
                 for e in entries
             ]
             sentences.append(f"{label.capitalize()} is taken for {answer} **{words}** by {'; by '.join(figures)}.")

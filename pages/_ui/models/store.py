@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from fer_core import leaderboard
-from fer_core.leaderboard import DisagreementGroup, Latency
+from fer_core.errors import FerError
+from fer_core.leaderboard import DisagreementGroup, Latency, Row
 from fer_core.registry import HISTORY_FILE, MIRROR_FILE, README_FILE, ModelCard
 from pages._ui import loaders
 
@@ -62,6 +63,18 @@ def compared(a: System, b: System, part: Selection) -> tuple[Comparison, list[Di
     return _compared(a.id, a.card.fingerprint, b.id, b.card.fingerprint, part, a, b)
 
 
+def mirror_rows(part: Selection) -> list[Row]:
+    """Return the lines of all models with the mean of face and mirror image that have answered this part."""
+    rows = []
+    for system in systems().values():
+        if system.mirror:
+            try:
+                rows.append(_mirror_row(system.id, system.card.fingerprint, part, system))
+            except FerError:  # no prediction for that part
+                continue
+    return rows
+
+
 def latency() -> dict[str, Latency]:
     """Return the measured times by model id."""
     path = leaderboard.LATENCY_FILE
@@ -99,6 +112,11 @@ def _compared(
 
     a, b = compare.aligned(predictions_of(_a, part), predictions_of(_b, part))
     return compare.compare(a, b), leaderboard.disagreement_groups(a, b)
+
+
+@st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=64)
+def _mirror_row(id: str, fingerprint: str, part: Selection, _system: System) -> Row:  # noqa: ARG001 - cache key
+    return leaderboard.mirror_row(_system.card, part, predictions_of(_system, part))
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

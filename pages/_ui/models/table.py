@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pyarrow as pa
 import streamlit as st
 
@@ -11,11 +13,23 @@ from pages._ui import loaders, shell, url
 from pages._ui.confusion.matrix import chart, is_dark
 from pages._ui.models import store
 
+if TYPE_CHECKING:
+    from fer_core.evaluation.predictions import Selection
+
 
 def draw(part: str) -> None:
     """Draw the view."""
     times = store.latency()
-    rows = leaderboard.rows(loaders.registry().cards, part, times)
+    further = []
+    if any(system.mirror for system in store.systems().values()):
+        with_mirror = st.toggle(
+            "With the mirror image, too",
+            key="with_mirror",
+            persist_state="session",
+            help="Every face is scored as it is and mirrored, and the two scores are averaged.",
+        )
+        further = store.mirror_rows(cast("Selection", part)) if with_mirror else []
+    rows = leaderboard.rows(loaders.registry().cards, part, times, further)
     st.markdown(leaderboard.in_words(rows))
     _table(rows)
     _meanings(times)
@@ -28,7 +42,7 @@ def draw(part: str) -> None:
 
 def _table(rows: list[leaderboard.Row]) -> None:
     kinds = list(leaderboard.KIND_NAMES.values())
-    palette = figures.KIND_COLORS["dark" if is_dark() else "light"]
+    palette = figures.KIND_COLORS["light"]  # the chips carry white text in both themes
     shown = st.pills(
         "Kinds of rows",
         kinds,
@@ -41,21 +55,21 @@ def _table(rows: list[leaderboard.Row]) -> None:
     records = [record for record in leaderboard.to_records(rows) if record["Kind"] in (shown or kinds)]
     unknown = {column for column in records[0] if all(record[column] is None for record in records)}
     columns = {
-        "Model": st.column_config.TextColumn(width=230, pinned=True),
+        "Model": st.column_config.TextColumn(width=225, pinned=True),
+        "Accuracy": st.column_config.NumberColumn("Accuracy, %", format="%.1f", width=95),
         "Kind": st.column_config.MultiselectColumn(
-            options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=165
+            options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=150
         ),
-        "Accuracy": st.column_config.NumberColumn("Accuracy, %", format="%.1f", width=100),
-        "95 % interval": st.column_config.TextColumn(width=110, help="Bootstrap for models trained here."),
-        "Images": st.column_config.TextColumn(width=120, help="Which images the figures of the row are of."),
-        "Macro-F1": st.column_config.NumberColumn(format="%.3f", width=90, help="Mean of the seven F1."),
-        "Disgust recall": st.column_config.NumberColumn("Disgust recall, %", format="%.1f", width=130),
+        "95 % interval": st.column_config.TextColumn(width=105, help="Bootstrap for models trained here."),
+        "Images": st.column_config.TextColumn(width=112, help="Which images the figures of the row are of."),
+        "Macro-F1": st.column_config.NumberColumn(format="%.3f", width=85, help="Mean of the seven F1."),
+        "Disgust recall": st.column_config.NumberColumn("Disgust recall, %", format="%.1f", width=125),
         "ECE": st.column_config.NumberColumn(
-            format="%.3f", width=70, help="Expected calibration error, 15 bins: smaller is better."
+            format="%.3f", width=60, help="Expected calibration error, 15 bins: smaller is better."
         ),
-        "Parameters": st.column_config.NumberColumn("Parameters, M", format="%.1f", width=115),
+        "Parameters": st.column_config.NumberColumn("Parameters, M", format="%.1f", width=112),
         "ms a face": st.column_config.NumberColumn(format="%.1f", width=85, help="Face crop to scores."),
-        "MB": st.column_config.NumberColumn(format="%.1f", width=65, help="Size of the file that scores a face."),
+        "MB": st.column_config.NumberColumn(format="%.1f", width=55, help="Size of the file that scores a face."),
         "Remark": st.column_config.TextColumn(width=420),
     }
     st.dataframe(
@@ -65,6 +79,7 @@ def _table(rows: list[leaderboard.Row]) -> None:
         key="leaderboard",
         height="content",
         hide_index=True,
+        placeholder="–",
         column_order=[column for column in columns if column not in unknown],
         column_config=columns,
         alt="Accuracy and further figures of every model: trained here, claimed by the report, measured or published "
@@ -78,7 +93,7 @@ def _meanings(times: dict[str, leaderboard.Latency]) -> None:
     )
     places = sorted({f"{time.machine}, {time.date}" for time in times.values()})
     time = f" ms a face: one crop to its scores, measured on {'; '.join(places)}." if places else ""
-    st.caption(f"Click a heading to sort. {said}. A dash or an empty cell is not known.{time}")
+    st.caption(f"Click a heading to sort. {said}. A dash: not known.{time}")
 
 
 def _plane(rows: list[leaderboard.Row]) -> None:

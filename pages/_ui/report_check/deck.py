@@ -41,12 +41,8 @@ def draw() -> None:
         st.caption(f"Accuracy below the table: {accuracy}. Compare the columns Precision and Share of the images.")
     st.markdown("##### Table 2: how its answers were paired")
     findings.show(found["MobileNet by class"], key="deck")
-    st.markdown("##### Table 1: what one evaluation cannot give")
+    st.markdown("##### Table 1 and the data set: what one evaluation cannot give")
     st.caption(report_deck.AVERAGING)
     for name in report_deck.OVERALL:
-        if found[name]:
-            st.markdown(f"**{name}**")
-            findings.show(found[name], key=f"overall_{name}", opened=0)
-    if found["data set"]:
-        st.markdown("##### The data set")
-        findings.show(found["data set"], key="totals", opened=0)
+        findings.show(found[name], key=f"overall_{name}", opened=0, of=name)
+    findings.show(found["data set"], key="totals", opened=0, of="Data set")

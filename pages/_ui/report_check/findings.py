@@ -15,11 +15,12 @@ MOST: Final = 12
 """Findings that are drawn of one report; a mangled one can have hundreds."""
 
 
-def show(findings: Iterable[Finding], *, key: str, opened: int = 1) -> None:
-    """Draw findings as folds, the first `opened` ones open."""
+def show(findings: Iterable[Finding], *, key: str, opened: int = 1, of: str = "") -> None:
+    """Draw findings as folds, the first `opened` ones open; `of` stands before each verdict."""
+    subject = f"**{escaped(of)}.** " if of else ""
     every = tuple(findings)
     for number, finding in enumerate(every[:MOST]):
-        with st.expander(escaped(finding.verdict), expanded=number < opened, icon=":material/troubleshoot:"):
+        with st.expander(subject + escaped(finding.verdict), expanded=number < opened, icon=":material/troubleshoot:"):
             _one(finding, f"{key}_{number}")
     if len(every) > MOST:
         st.caption(f"{len(every) - MOST} further findings are not shown.")
@@ -36,6 +37,7 @@ def _one(finding: Finding, key: str) -> None:
         pa.table({name: [row[k] for row in finding.evidence.rows] for k, name in enumerate(columns)}),
         key=f"evidence_{key}",
         hide_index=True,
+        placeholder="–",
         height="content" if len(finding.evidence.rows) <= 12 else 400,
         alt=f"The numbers behind: {finding.verdict}",
     )

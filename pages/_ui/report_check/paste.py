@@ -20,12 +20,7 @@ FIELDS: Final[dict[str, Any]] = {"pasted": "", "claimed": "", "all_classes": Fal
 
 _CHECK: Final = "check_pasted"
 
-_PLACEHOLDER: Final = """              precision    recall  f1-score   support
-
-         cat       0.81      0.78      0.79       500
-         dog       0.79      0.82      0.80       500
-
-    accuracy                           0.80      1000"""
+_PLACEHOLDER: Final = "The printed text, with the heading “precision  recall  f1-score  support” and all lines below it"
 
 
 @st.fragment

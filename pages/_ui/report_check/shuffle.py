@@ -46,7 +46,7 @@ def draw(cards: tuple[ModelCard, ...]) -> None:
         seed = st.session_state.get(_SEED, 1)
         shown = report_check.evaluate(study.labels, study.answers, seed=seed) if mixed else paired
         _figures(shown, paired)
-        left, right = st.columns(2, gap="medium")
+        left, right = st.columns([7, 5], gap="medium")
         with left:
             _matrix(card, shown, mixed)
         with right:
@@ -56,12 +56,13 @@ def draw(cards: tuple[ModelCard, ...]) -> None:
                 pa.Table.from_pylist(report_check.side_by_side(shown)),
                 key="side_by_side",
                 hide_index=True,
+                placeholder="–",
                 height="content",
                 alt="Precision beside the share of the class, recall beside the share of the answers, for each class.",
             )
             st.caption(
-                f"The recalls add up to {shown.recall_sum:.2f}; the shares of the answers always add up to 1. A dash "
-                "or an empty cell: the model never gives that answer, so that there is no precision."
+                f"The recalls add up to {shown.recall_sum:.2f}; the shares of the answers always add up to 1. A dash: "
+                "the model never gives that answer, so that there is no precision."
             )
         _print(shown, mixed)
 
@@ -83,7 +84,9 @@ def _another() -> None:
 
 def _figures(shown: Evaluation, paired: Evaluation) -> None:
     def change(now: float, then: float) -> str | None:
-        return None if shown is paired else f"{(now - then) * 100:+.1f} points".replace("-", "−")
+        return (
+            None if shown is paired else f"{(now - then) * 100:+.1f} points"
+        )  # an ASCII minus: Streamlit reads the sign
 
     with st.grid(4, min_column_width=170):
         st.metric(
@@ -94,9 +97,9 @@ def _figures(shown: Evaluation, paired: Evaluation) -> None:
         )
         st.metric("Sum of the recalls", f"{shown.recall_sum:.2f}", help="About 1 if labels and answers are unrelated.")
         st.metric(
-            "Precision off its class share",
+            "Precision off share",
             f"{shown.precision_gap * 100:.1f} points",
-            help="The largest distance over the classes that are answered at all.",
+            help="The largest distance of a precision from the share of its class, over the classes that are answered.",
         )
         st.metric(
             "Rows differ by",
