@@ -252,8 +252,8 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
     )
     figure.add_vline(
         x=100 * found["value"],
-        line={"dash": "dot", "width": 1.5},
-        annotation={"text": f"all {100 * found['value']:.1f} %"},
+        line={"dash": "dot", "width": 2, "color": COLORS["neutral"]},
+        annotation={"text": f"all {100 * found['value']:.1f} %", "yref": "paper", "y": 1, "yanchor": "bottom"},
     )
     figure.update_layout(
         margin={**_MARGIN, "t": 28},

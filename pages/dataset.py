@@ -18,6 +18,8 @@ TABS: Final = {
     "browser": (":material/apps: Browser", browser.draw),
 }
 
+KEYS: Final = {"quality": quality.KEYS, "browser": browser.KEYS}
+
 
 def headline() -> None:
     """Draw the figures that a visitor should take away."""
@@ -53,5 +55,6 @@ with shell.page(
         label_visibility="collapsed",
     )
     url.write(tab=tab if tab != "classes" else None)
+    url.write(**{key: None for name, keys in KEYS.items() if name != tab for key in keys})
     TABS[tab][1]()
     record.open_from_address()

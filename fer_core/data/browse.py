@@ -36,6 +36,13 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What can be asked for -> the splits it consists of."""
 
+NEAR: Final[Mapping[str, str]] = {
+    "all": "All",
+    "across": "One in the test set, one in Training",
+    "labels": "With two labels",
+}
+"""Near duplicates that can be asked for -> in words."""
+
 SORTS: Final[Mapping[str, str]] = {
     "name": "File name",
     "margin": "Margin, most wrong first",
@@ -370,6 +377,16 @@ def differing(rows: Sequence[Mapping[str, str]], one: str, other: str) -> int:
 def crossing(rows: Sequence[Mapping[str, str]]) -> int:
     """Return how many near pairs have one image in the test set and one in Training."""
     return sum(row["first"].split("/")[0] != row["second"].split("/")[0] for row in rows)
+
+
+def near_pairs(which: str = "all") -> list[list[str]]:
+    """Return pairs of near duplicates, most similar first: those of a key of :data:`NEAR`."""
+    pairs = [[row["first"], row["second"]] for row in tables.rows("near")]
+    if which == "across":
+        return [pair for pair in pairs if pair[0].split("/")[0] != pair[1].split("/")[0]]
+    if which == "labels":
+        return [pair for pair in pairs if pair[0].split("/")[1] != pair[1].split("/")[1]]
+    return pairs
 
 
 def columns(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +19,7 @@ from fer_core.data.ferplus import VOTE_COLUMNS, rows_of
 from fer_core.evaluation import predictions
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.registry import PREDICTIONS_FILE, load_registry, write_card
+from fer_core.settings import ROOT
 from tests.pages.conftest import html_of, sentences_of, words_of
 
 TABS = ("classes", "people", "quality", "map", "browser")
@@ -105,19 +109,27 @@ def test_every_fault_is_listed_without_images(app, kind: str) -> None:
     page = app("dataset", tab="quality", kind=kind)
     sound(page)
     assert page.segmented_control(key="kind").value == kind
-    listed = page.dataframe[-1].value
-    assert len(listed) == (
-        sum(len(g) for g in _contradicting()) if kind == "contradicting" else len(tables.rows(_TABLES.get(kind, kind)))
-    )
+    listed = page.dataframe[-1].value["image"]
+    assert set(listed) >= set(catalogue.load().names[catalogue.load().flags[kind]])
 
 
-_TABLES = {"suspect": "suspects"}
+def test_near_duplicates_across_the_splits_are_shown_alone(app) -> None:
+    page = app("dataset", tab="quality", kind="near", pairs="across")
+    sound(page)
+    listed = page.dataframe[-1].value.groupby("group")["image"]
+    assert all({name.split("/")[0] for name in pair} == {"train", "test"} for _, pair in listed)
+    assert len(listed) < len(tables.rows("near"))
 
 
-def _contradicting() -> list[list[str]]:
-    from fer_core.data.browse import repeated_groups
-
-    return [group for group in repeated_groups() if len({name.split("/")[1] for name in group}) > 1]
+def test_filters_survive_a_look_at_another_tab(app) -> None:
+    page = app("dataset", tab="browser", split="public", **{"class": "disgust"})
+    page.segmented_control(key="tab").set_value("people").run()
+    assert "class" not in page.query_params
+    page.segmented_control(key="tab").set_value("browser").run()
+    sound(page)
+    assert page.selectbox(key="class").value == "disgust"
+    assert page.selectbox(key="split").value == "public"
+    assert len(shown(page)) == 56
 
 
 def test_the_headline_says_what_to_take_away(app) -> None:
@@ -271,3 +283,20 @@ def test_the_mean_faces_stand_there_without_images(app) -> None:
     html = html_of(app("dataset"))
     for emotion in EMOTIONS:
         assert f'alt="Mean face of {emotion}"' in html
+
+
+def test_the_page_imports_no_training_library(models_dir) -> None:
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("streamlit_app.py", default_timeout=120).run()
+for tab in ("classes", "people", "quality", "map", "browser"):
+    app.query_params["tab"] = tab
+    app.switch_page("pages/dataset.py").run()
+    assert not app.exception and not app.error, (tab, app.error)
+print(*[name for name in ("tensorflow", "keras", "sklearn", "scipy", "umap", "kagglehub") if name in sys.modules])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""

@@ -16,6 +16,9 @@ from pages._ui.dataset import parts, store
 A_PAGE: Final = 200
 ANY: Final = "any"
 
+KEYS: Final = ("split", "class", "flag", "sort", "model", "pred", "page")
+"""What stands in the address while this tab is shown."""
+
 _PARTS: Final = {"all": "All images", "training": "Training and validation", "test": "All test images", **SPLIT_NAMES}
 
 
@@ -52,26 +55,32 @@ def draw() -> None:
 def _ask(models: list[str], names: dict[str, str], has_votes: bool) -> tuple[Query, str | None]:
     first, second, third, fourth = st.columns(4)
     url.adopt("split", list(_PARTS), "all")
-    part = first.selectbox("Part", list(_PARTS), format_func=_PARTS.__getitem__, key="split")
+    part = first.selectbox("Part", list(_PARTS), format_func=_PARTS.__getitem__, key="split", persist_state="session")
     classes = [ANY, *EMOTIONS]
     url.adopt("class", classes, ANY)
-    label = second.selectbox("Label", classes, format_func=_or_any, key="class")
+    label = second.selectbox("Label", classes, format_func=_or_any, key="class", persist_state="session")
     flags = [ANY, *FLAGS]
     url.adopt("flag", flags, ANY)
-    flag = third.selectbox("Quality", flags, format_func=lambda key: FLAGS.get(key, "Any image"), key="flag")
+    flag = third.selectbox(
+        "Quality", flags, format_func=lambda key: FLAGS.get(key, "Any image"), key="flag", persist_state="session"
+    )
     sorts = [
         key for key in browse.SORTS if not (("margin" in key and not models) or ("agree" in key and not has_votes))
     ]
     url.adopt("sort", sorts, "name")
-    sort = fourth.selectbox("Order", sorts, format_func=browse.SORTS.__getitem__, key="sort")
+    sort = fourth.selectbox("Order", sorts, format_func=browse.SORTS.__getitem__, key="sort", persist_state="session")
 
     model, predicted, margin, agreement = None, ANY, (-1.0, 1.0), (0.0, 1.0)
     first, second, third, fourth = st.columns(4)
     if models:
         url.adopt("model", models, models[0])
-        model = first.selectbox("Scores of", models, format_func=names.__getitem__, key="model")
+        model = first.selectbox(
+            "Scores of", models, format_func=names.__getitem__, key="model", persist_state="session"
+        )
         url.adopt("pred", classes, ANY)
-        predicted = second.selectbox("Highest score for", classes, format_func=_or_any, key="pred")
+        predicted = second.selectbox(
+            "Highest score for", classes, format_func=_or_any, key="pred", persist_state="session"
+        )
         margin = third.slider(
             "Margin of the label",
             -1.0,

@@ -60,7 +60,7 @@ def show(chart: Chart, *, key: str | None = None) -> None:
 def table(columns: Columns, name: str, *, label: str = "Numbers", key: str | None = None) -> None:
     """Draw a table that is folded away, with its download."""
     with st.expander(label, icon=":material/table:"):
-        st.dataframe(dict(columns), hide_index=True, alt=f"The numbers of the chart {name}")
+        st.dataframe(dict(columns), hide_index=True, alt=f"The numbers behind {name}")
         st.download_button(
             "CSV",
             lambda: to_csv(columns),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
@@ -14,6 +13,9 @@ from pages._ui.dataset import parts, store
 
 A_PAGE: Final = 24
 """Groups of equal pictures that are shown at once."""
+
+KEYS: Final = ("kind", "pairs")
+"""What stands in the address while this tab is shown."""
 
 KINDS: Final = {
     "leaked": "Leaks",
@@ -30,7 +32,13 @@ def draw() -> None:
     kinds = [kind for kind in KINDS if store.images().flags[kind].any()]
     url.adopt("kind", kinds, kinds[0])
     kind = st.segmented_control(
-        "What is wrong", kinds, format_func=KINDS.__getitem__, key="kind", required=True, label_visibility="collapsed"
+        "What is wrong",
+        kinds,
+        format_func=KINDS.__getitem__,
+        key="kind",
+        required=True,
+        persist_state="session",
+        label_visibility="collapsed",
     )
     url.write(kind=kind if kind != kinds[0] else None)
     {
@@ -63,7 +71,7 @@ def _leaks() -> None:
             f"{effect.n_clean:,} images without a copy in Training, {100 * effect.leaked:.2f} % on the "
             f"{effect.n_leaked} with one. Near duplicates are not counted as leaks here."
         )
-    _pairs([[row["image"], row["twin"]] for row in leaks], "leaked", {"image": "image", "twin": "twin"})
+    _pairs([[row["image"], row["twin"]] for row in leaks], "leaked")
 
 
 def _repeats() -> None:
@@ -97,7 +105,17 @@ def _near() -> None:
         f"carry two labels. In {crossing:,} pairs one image is in the test set and the other in Training: leaks that a "
         "comparison of pixels does not see. Larger changes are not found, so these are lower bounds."
     )
-    _pairs([[row["first"], row["second"]] for row in rows], "near", {"first": "first", "second": "second"})
+    url.adopt("pairs", list(browse.NEAR), "all")
+    which = st.segmented_control(
+        "Pairs",
+        list(browse.NEAR),
+        format_func=browse.NEAR.__getitem__,
+        key="pairs",
+        required=True,
+        persist_state="session",
+    )
+    url.write(pairs=which if which != "all" else None)
+    _pairs(browse.near_pairs(which), "near")
 
 
 def _blank() -> None:
@@ -145,7 +163,7 @@ def _suspects() -> None:
     parts.table(browse.columns(rows), "fer2013-doubted", label="List", key="suspect-list")
 
 
-def _pairs(groups: list[list[str]], key: str, names: Mapping[str, str] | None = None) -> None:
+def _pairs(groups: list[list[str]], key: str) -> None:
     """Draw groups of equal pictures, so many at a time, and the list of all."""
     count = browse.pages(len(groups), A_PAGE)
     page = st.pagination(count, key=f"{key}-page") if count > 1 else 1
@@ -154,5 +172,4 @@ def _pairs(groups: list[list[str]], key: str, names: Mapping[str, str] | None = 
     if album is not None:
         html = browse.groups(store.images(), shown, album, address=parts.address)
         parts.clickable(html, key=f"{key}-groups")
-    listed = browse.columns(tables.rows(key)) if names else browse.listed(groups)
-    parts.table(listed, f"fer2013-{key}", label="List", key=f"{key}-list")
+    parts.table(browse.listed(groups), f"fer2013-{key}", label="List", key=f"{key}-list")
