@@ -149,7 +149,10 @@ class Destination:
     rates : tuple of 8 Rate
         Share of each answer.
     overall : ndarray of float64, shape (8,)
-        Share of each answer among the images of all *other* labels: what the label has nothing to do with.
+        Share of each answer among the images of all other labels.
+    elsewhere : ndarray of float64, shape (8,)
+        Share of each answer among the images that have neither this label nor that of the answer: how often it is
+        given wrongly to others. NaN where there are none.
     leaders : tuple of int
         The wrong answers that could be the most frequent one: the largest, and those that are not told apart from it.
         Empty if nothing is answered wrongly.
@@ -160,6 +163,7 @@ class Destination:
     n: int
     rates: tuple[Rate, ...]
     overall: FloatArray
+    elsewhere: FloatArray
     leaders: tuple[int, ...]
 
     @property
@@ -344,7 +348,12 @@ def destination(name: str, counts: NDArray[np.int64], klass: int) -> Destination
     """
     row = counts[klass]
     n = int(row.sum())
-    rest = np.delete(counts, klass, axis=0).sum(axis=0)
+    others = np.array(counts, dtype=np.float64)
+    others[klass] = 0
+    rest = others.sum(axis=0)
+    wrongly, of_others = rest.copy(), np.full(len(rest), others.sum())
+    wrongly[:N_CLASSES] -= np.diagonal(others)
+    of_others[:N_CLASSES] -= others.sum(axis=1)
     wrong = [k for k in range(N_CLASSES) if k != klass]
     first = max(wrong, key=lambda k: (row[k], -k))
     leaders: tuple[int, ...] = ()
@@ -356,7 +365,8 @@ def destination(name: str, counts: NDArray[np.int64], klass: int) -> Destination
         klass=klass,
         n=n,
         rates=tuple(rate(int(count), n) for count in row),
-        overall=rest / max(int(rest.sum()), 1),
+        overall=rest / max(rest.sum(), 1),
+        elsewhere=np.divide(wrongly, of_others, out=np.full(len(rest), np.nan), where=of_others > 0),
         leaders=leaders,
     )
 
@@ -379,6 +389,12 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
         which = _all_of(entries, paired) or _listed([_quoted(entry) for entry in entries])
         rates = _listed([f"{entry.rates[leader].count} of {entry.n}" for entry in entries])
         sentences.append(f"{which}: {label} goes most often to **{EMOTIONS[leader]}** ({rates}).")
+        for entry in entries:
+            if entry.rates[leader].low <= entry.elsewhere[leader]:
+                sentences.append(
+                    f"{_quoted(entry)}: that says little about {label}; of the images with neither label, "
+                    f"{percent(float(entry.elsewhere[leader]))} are answered {EMOTIONS[leader]} too."
+                )
     for entry in paired:
         if entry.n == 0:
             sentences.append(f"{_quoted(entry)}: there is no image labelled {label}.")

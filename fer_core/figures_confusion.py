@@ -328,7 +328,7 @@ def trade_off_spec(klass: str, *, dark: bool = False) -> Spec:
                     "color": {
                         "field": "figure",
                         "scale": {"domain": names, "range": list(colors[:3])},
-                        "legend": {"orient": "bottom", "title": None, "columns": 3},
+                        "legend": {"orient": "bottom", "title": None, "columns": 2},
                     },
                     "strokeDash": {
                         "field": "images",

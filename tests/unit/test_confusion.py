@@ -171,6 +171,20 @@ def test_models_that_agree_share_a_sentence():
     assert words(entries) == ("Both models: disgust goes most often to **angry** (30 of 70 and 25 of 65).")
 
 
+def test_a_favourite_answer_is_said_to_say_little_about_the_label():
+    often = {"happy": 50, "sad": 50}
+    counts = matrix(disgust={"happy": 30, "sad": 5}, happy={"happy": 90}, angry=often, fear=often)
+    entry = cm.destination("Lazy", counts, DISGUST)
+    assert entry.leader == HAPPY
+    # of 200 images that are neither disgust nor happy 100 are answered happy; the interval of 30 of 35 lies above
+    assert entry.elsewhere[HAPPY] == 0.5
+    assert "says little" not in words([entry])
+    counts = matrix(disgust={"happy": 18, "sad": 5, "disgust": 12}, happy={"happy": 90}, angry=often, fear=often)
+    assert "of the images with neither label, 50.0 % are answered happy too" in words(
+        [cm.destination("Lazy", counts, DISGUST)]
+    )
+
+
 def test_a_mis_paired_matrix_is_said_to_show_nothing_of_the_label():
     generator = np.random.default_rng(0)
     labels = generator.choice(7, 7000, p=[0.13, 0.02, 0.14, 0.25, 0.17, 0.17, 0.12])
