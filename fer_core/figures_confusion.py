@@ -97,7 +97,8 @@ def paint(shown: Cells, *, dark: bool = False) -> tuple[list[list[str]], list[li
     fills, inks = [], []
     for row in position:
         fills.append([_EMPTY[theme(dark)] if np.isnan(p) else _along(ramp, float(p)) for p in row])
-        inks.append([ink_on(color) for color in fills[-1]])
+        # Pure black, not the ink of boxes on photos: only then one of the two has a contrast of 4.5 on every colour.
+        inks.append(["#FFFFFF" if ink_on(color) == "#FFFFFF" else "#000000" for color in fills[-1]])
     return fills, inks
 
 
