@@ -135,7 +135,7 @@ def test_without_images_a_row_of_the_list_opens_the_record(visit, without_images
         assert "image=" in page.url
 
 
-def test_numbers_behind_a_chart_are_downloaded(visit, without_images) -> None:
+def test_a_chart_is_downloaded_as_numbers_and_as_a_picture(visit, without_images) -> None:
     with visit(server=without_images) as visitor:
         visitor.open("/dataset?tab=people")
         visitor.page.locator("[data-testid=stExpander] summary").first.click()
@@ -146,6 +146,11 @@ def test_numbers_behind_a_chart_are_downloaded(visit, without_images) -> None:
         text = Path(download.value.path()).read_text()
         assert text.splitlines()[0] == "Label,Images with votes,Majority agrees %"
         assert download.value.suggested_filename == "ferplus-agreement.csv"
+        visitor.page.locator(".js-plotly-plot").first.hover()
+        with visitor.page.expect_download() as download:
+            visitor.page.locator("[data-title='Download plot as a PNG']").first.click()
+        assert download.value.suggested_filename == "ferplus-agreement.png"
+        assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("look", [{"width": 390, "height": 844}, {"dark": True}], ids=["phone", "dark"])

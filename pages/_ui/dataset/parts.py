@@ -54,10 +54,10 @@ def show(chart: Chart, *, key: str | None = None) -> None:
     """Draw a chart with its table and download below it."""
     config = {**_CONFIG, "toImageButtonOptions": {"filename": chart.name, "scale": 2}}
     st.plotly_chart(chart.figure, key=key or chart.name, alt=chart.alt, config=config)
-    table(chart.table, chart.name, key=key)
+    table(chart.table, chart.name, key=key, hint="The camera in the corner of the chart saves it as a picture (PNG).")
 
 
-def table(columns: Columns, name: str, *, label: str = "Numbers", key: str | None = None) -> None:
+def table(columns: Columns, name: str, *, label: str = "Numbers", key: str | None = None, hint: str = "") -> None:
     """Draw a table that is folded away, with its download."""
     with st.expander(label, icon=":material/table:"):
         st.dataframe(dict(columns), hide_index=True, alt=f"The numbers behind {name}")
@@ -70,6 +70,8 @@ def table(columns: Columns, name: str, *, label: str = "Numbers", key: str | Non
             key=f"csv-{key or name}",
             on_click="ignore",
         )
+        if hint:
+            st.caption(hint)
 
 
 def address(name: str) -> str:

@@ -5,6 +5,8 @@ Like ``pages._ui.loaders``, and apart from it because no other page needs these.
 
 from __future__ import annotations
 
+import threading
+
 import streamlit as st
 
 from fer_core.data import browse, catalogue, effects, tables
@@ -18,6 +20,9 @@ from fer_core.registry import PREDICTIONS_FILE, ModelCard
 from fer_core.settings import Settings
 from pages._ui import loaders
 
+_opened: set[tuple[str, int]] = set()
+_reading = threading.Lock()
+
 
 def images() -> Catalogue:
     """Return every image by name; needs no image to be there."""
@@ -28,7 +33,10 @@ def album() -> Album | None:
     """Return the faces, or None when FER2013 is not on this machine; a copy that cannot be used is said so."""
     settings = Settings.from_environment()
     try:
-        return _album(_stamp(settings))
+        stamp = _stamp(settings)
+        if stamp not in _opened:
+            _read(stamp)
+        return _album(stamp)
     except DatasetMissing as error:
         if settings.data_dir is not None:
             st.warning(str(error), icon=":material/folder_off:")
@@ -81,7 +89,20 @@ def _stamp(settings: Settings) -> tuple[str, int]:
     return str(marker), marker.stat().st_mtime_ns if marker.exists() else 0
 
 
-@st.cache_resource(show_spinner="Reading FER2013. The first time this takes about half a minute …", max_entries=2)
+def _read(stamp: tuple[str, int]) -> None:
+    """Open FER2013 once a process: the very first time every picture is decoded, and the visitor sees how far it is."""
+    with st.spinner("Opening FER2013 …"), _reading:  # a second visitor waits instead of reading it all again
+        bar = st.empty()
+
+        def progress(done: int, total: int) -> None:
+            bar.progress(done / max(total, 1), f"Reading FER2013, this once: {done / max(total, 1):.0%}")
+
+        open_dataset(progress=progress)
+        bar.empty()
+        _opened.add(stamp)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
 def _album(stamp: tuple[str, int]) -> Album:  # noqa: ARG001 - part of the key
     return Album(open_dataset(), images())
 
