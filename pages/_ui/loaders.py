@@ -178,18 +178,25 @@ def ferplus() -> Votes | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, _card: ModelCard) -> Predictions:  # noqa: ARG001 - cache key
+def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, _card: ModelCard) -> Predictions:
     from fer_core.data.tables import leaked
-    from fer_core.evaluation import compare, predictions
+    from fer_core.evaluation import compare
 
-    rows = predictions.read(_card.path(PREDICTIONS_FILE)).select(selection, leaked=leaked())
+    rows = _stored(directory, fingerprint, PREDICTIONS_FILE, _card).select(selection, leaked=leaked())
     if mirror:
-        mirrored = predictions.read(_card.path(MIRROR_FILE)).select(selection, leaked=leaked())
+        mirrored = _stored(directory, fingerprint, MIRROR_FILE, _card).select(selection, leaked=leaked())
         rows, mirrored = compare.aligned(rows, mirrored)
         rows = replace(rows, proba=whatif.mix([rows.proba, mirrored.proba], [1, 1]))
     for array in (rows.names, rows.split, rows.labels, rows.proba):
         array.flags.writeable = False  # one copy for all visitors
     return rows
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _stored(directory: str, fingerprint: str, name: str, _card: ModelCard) -> Predictions:  # noqa: ARG001 - cache key
+    from fer_core.evaluation import predictions
+
+    return predictions.read(_card.path(name))
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)

@@ -250,6 +250,31 @@ def test_a_setting_comes_back_by_its_address(app):
     assert cells(page, "images")["disgust", "disgust"] == "20 of 20"
 
 
+def test_mixture_thresholds_and_costs_come_back_by_the_address_they_wrote(app):
+    page = app("confusion")
+    page.multiselect(key="ensemble").set_value(["second"]).run()
+    page.slider(key="weight_second").set_value(0.5).run()
+    page.slider(key="threshold_sad").set_value(0.2).run()
+    page.selectbox(key="cost_kind").set_value("class").run()
+    page.number_input(key="cost_times").set_value(3.0).run()
+    page.selectbox(key="rescued").set_value("fear").run()
+    assert_sound(page)
+    query = dict(page.query_params)
+    assert query == {"mix": "second:0.5", "least_sad": "0.2", "cost": "disgust:3", "rescue": "fear"}
+    again = app("confusion", **query)
+    assert_sound(again)
+    assert cells(again) == cells(page)
+    assert again.number_input(key="cost_times").value == 3.0
+    assert app("confusion", mirror="1").toggle(key="mirror").value
+
+
+def test_nonsense_about_a_setting_in_the_address_is_passed_over(app):
+    page = app("confusion", mix="nobody:x,second:y", cost="joy:3", least_sad="x", rescue="y", mirror="?")
+    assert_sound(page)
+    assert page.slider(key="weight_second").value == 1.0
+    assert page.selectbox(key="cost_kind").value == "score"
+
+
 def test_temperature_leaves_the_matrix_and_changes_the_calibration(app):
     page = app("confusion")
     matrix, said = cells(page), sentences_of(page)

@@ -68,10 +68,50 @@ def aligned(own: Predictions, other: Predictions) -> Predictions:
     return other if np.array_equal(own.names, other.names) else compare.aligned(own, other)[1]
 
 
-def panel(choice: Choice) -> tuple[WhatIf, Mixture, int, DeltaGenerator]:
-    """Draw the panel; return the setting, the mixture, the class to be rescued, and room for what the rescue costs."""
+def _adopt(choice: Choice) -> None:
+    """Take over what the address says.
+
+    ``?tau=1&temp=2&least=.5&least_disgust=.2&mix=other:0.5&mirror=1&cost=disgust:5&rescue=fear``
+    """
+    state, query = st.session_state, st.query_params
     for name, (low, high, default) in NUMBERS.items():
         _adopt_number(name, low, high, default)
+    for emotion in EMOTIONS:
+        if url.is_new(f"least_{emotion}"):
+            state[f"threshold_{emotion}"] = _number_of(query[f"least_{emotion}"], 0.0, 1.0, 0.0)
+    if url.is_new("mirror"):
+        state["mirror"] = query["mirror"] == "1"
+    if url.is_new("rescue") and query["rescue"] in EMOTIONS:
+        state["rescued"] = query["rescue"]
+    if url.is_new("mix"):
+        known = {card.id for card in choice.others}
+        pairs = [entry.partition(":")[::2] for entry in query["mix"].split(",")]
+        state["ensemble"] = [key for key, _ in pairs if key in known]
+        state.update({f"weight_{key}": _number_of(weight, 0.0, 4.0, 1.0) for key, weight in pairs if key in known})
+    if url.is_new("cost"):
+        klass, _, times = query["cost"].partition(":")
+        if klass in EMOTIONS:
+            state["cost_kind"], state["cost_class"] = "class", klass
+            state["cost_times"] = _number_of(times, 1.0, 50.0, 5.0)
+
+
+def _write(setting: WhatIf, mixture: Mixture) -> None:
+    """Put the setting into the address; a cost matrix of one's own does not fit there."""
+    state = st.session_state
+    choices = {n: f"{state[n]:g}" if state[n] != default else None for n, (_, _, default) in NUMBERS.items()}
+    for emotion, threshold in zip(EMOTIONS, setting.thresholds, strict=True):
+        choices[f"least_{emotion}"] = f"{threshold:g}" if threshold else None
+    choices["mirror"] = "1" if mixture.mirror else None
+    choices["mix"] = ",".join(f"{card.id}:{weight:g}" for card, weight in mixture.others) or None
+    choices["rescue"] = state["rescued"] if state["rescued"] != "disgust" else None
+    by_class = state["cost_kind"] == "class"
+    choices["cost"] = f"{state['cost_class']}:{state['cost_times']:g}" if by_class else None
+    url.write(**choices)
+
+
+def panel(choice: Choice) -> tuple[WhatIf, Mixture, int, DeltaGenerator]:
+    """Draw the panel; return the setting, the mixture, the class to be rescued, and room for what the rescue costs."""
+    _adopt(choice)
     with st.expander("What if … priors, costs, thresholds, mirror or ensemble were other", icon=":material/tune:"):
         _explanation(choice)
         left, right = st.columns(2, gap="medium")
@@ -88,7 +128,7 @@ def panel(choice: Choice) -> tuple[WhatIf, Mixture, int, DeltaGenerator]:
             _chosen_on_validation(choice, mixture)
     state = st.session_state
     setting = WhatIf(state["tau"], state["temp"], thresholds, state["least"], cost)
-    url.write(**{n: f"{state[n]:g}" if state[n] != default else None for n, (_, _, default) in NUMBERS.items()})
+    _write(setting, mixture)
     return setting, mixture, klass, room
 
 
@@ -191,7 +231,10 @@ def _costs() -> tuple[tuple[float, ...], ...] | None:
         klass = left.selectbox(
             "Missing", list(EMOTIONS), format_func=display_name, key="cost_class", persist_state="session"
         )
-        times = right.number_input("costs … times as much", 1.0, 50.0, 5.0, 0.5, key="cost_times")
+        st.session_state.setdefault("cost_times", 5.0)
+        times = right.number_input(
+            "costs … times as much", 1.0, 50.0, step=0.5, key="cost_times", persist_state="session"
+        )
         cost[index_of(klass)] *= times
     else:
         st.caption("Cost of answering the column’s class for an image with the row’s label.")
@@ -281,10 +324,13 @@ def _number(key: str, label: str, help_: str, step: float = 0.05) -> None:
 def _adopt_number(key: str, low: float, high: float, default: float) -> None:
     """Give a slider its value: from the address if that says something new, else what it had."""
     if url.is_new(key):
-        try:
-            st.session_state[key] = min(max(float(st.query_params[key]), low), high)
-        except ValueError:
-            st.session_state[key] = default
+        st.session_state[key] = _number_of(st.query_params[key], low, high, default)
     st.session_state.setdefault(key, default)
-    if not low <= st.session_state[key] <= high:  # also catches "nan" in an address
-        st.session_state[key] = default
+
+
+def _number_of(text: str, low: float, high: float, default: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return default
+    return min(max(number, low), high) if number == number else default  # "nan" is a number that equals none
