@@ -1,0 +1,157 @@
+"""The page "Models" as a visitor has it, on toys whose figures can be counted by hand."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from fer_core import leaderboard
+from fer_core.settings import ROOT
+from tests.pages.conftest import sentences_of
+from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model
+
+PRIVATE = {
+    "accuracy": 0.725,
+    "macro_f1": 0.6,
+    "ece": 0.02,
+    "intervals": {"accuracy": [0.62, 0.81]},
+    "per_class": {"disgust": {"recall": 0.2}},
+}
+RECIPE = {"name": "report", "kept_epoch": 1, "epochs": 9, "patience": 3, "selection": "loss"}
+
+
+@pytest.fixture
+def evaluated(models_dir):
+    """Put a model with stored predictions, mirrored ones too, in place of the toys."""
+    for folder in models_dir.iterdir():
+        shutil.rmtree(folder)
+    make_evaluated_model(
+        models_dir,
+        "first",
+        MATRIX,
+        mirror=OTHER,
+        metrics={"val": {"accuracy": 0.725}, "private": PRIVATE},
+        training=RECIPE,
+    )
+    return models_dir
+
+
+def table(page, *columns: str):
+    """Return the first table with these columns."""
+    return next(frame.value for frame in page.dataframe if set(columns) <= set(frame.value.columns))
+
+
+def test_every_row_of_the_leaderboard_says_what_kind_of_figure_it_holds(evaluated, app):
+    page = app("models")
+    assert not page.exception
+    assert not page.error
+    shown = table(page, "Model", "Kind").set_index("Model")
+    assert shown.loc["Toy first", "Accuracy"] == 72.5
+    assert list(shown.loc["Toy first", "Kind"]) == ["Report rebuilt here"]
+    assert shown.loc["Toy first", "95 % interval"] == "62.0–81.0 %"
+    assert list(shown.loc["ResNet50", "Kind"]) == ["Report’s claim"]
+    assert list(shown.loc["fer", "Kind"]) == ["Others, measured"]
+    assert "**Toy first** is the best model here: 72.5 % of PrivateTest" in sentences_of(page)
+
+
+def test_kinds_can_be_left_out(evaluated, app):
+    page = app("models")
+    page.pills(key="kinds").set_value(["People"]).run()
+    assert set(table(page, "Model", "Kind")["Model"]) == {"One person", "Majority of ten people"}
+
+
+def test_the_mirror_image_is_evaluated_when_it_is_asked_for(evaluated, app):
+    page = app("models")
+    assert "Toy first + mirror image" not in set(table(page, "Model", "Kind")["Model"])
+    page.toggle(key="with_mirror").set_value(True).run()
+    assert "Toy first + mirror image" in set(table(page, "Model", "Kind")["Model"])
+    assert not page.error
+
+
+def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monkeypatch, tmp_path_factory):
+    missing = tmp_path_factory.mktemp("docs") / "performance.json"
+    monkeypatch.setattr(leaderboard, "LATENCY_FILE", missing)
+    page = app("models")
+    assert "milliseconds" not in page.segmented_control(key="against").options
+    assert "ms a face:" not in sentences_of(page)
+    missing.write_text(
+        '{"model": "first", "date": "2026-01-01", "machine": {"cpu": "Some CPU", "cores": 2}, '
+        '"stages_ms": {"face_to_scores": 2.5}}'
+    )
+    page = app("models")
+    assert table(page, "Model", "Kind").set_index("Model").loc["Toy first", "ms a face"] == 2.5
+    assert "measured on Some CPU, 2 cores, 2026-01-01" in sentences_of(page)
+
+
+@pytest.mark.parametrize("view", ["table", "training", "compare", "card"])
+def test_models_without_any_stored_prediction_break_no_view(models_dir, app, view):
+    page = app("models", show=view)
+    assert not page.exception
+    assert not page.error
+
+
+@pytest.mark.parametrize("view", ["table", "training", "compare", "card"])
+def test_no_model_at_all_gets_a_sentence(models_dir, app, view):
+    for folder in models_dir.iterdir():
+        shutil.rmtree(folder)
+    page = app("models", show=view)
+    assert not page.exception
+    assert "Something went wrong" not in sentences_of(page)
+
+
+def test_training_curves_say_which_epoch_was_kept(evaluated, app):
+    page = app("models", show="training")
+    assert "Epoch **1** of 1 was kept, the best validation loss." in sentences_of(page)
+    assert table(page, "epoch")["val_loss"].tolist() == [1.8]
+
+
+def test_two_models_are_compared_image_by_image(evaluated, app):
+    make_evaluated_model(evaluated, "second", OTHER, metrics={"val": {"accuracy": 0.5}})
+    page = app("models", show="compare", a="first", b="second")
+    # of each 80 images: 2 disgust only A gets right, 4 disgust and 5 fear only B
+    assert table(page, "B right", "B wrong")["B right"].tolist() == [56, 9]
+    assert table(page, "B right", "B wrong")["B wrong"].tolist() == [2, 13]
+    # two-sided sign test of 2 in 11: 2 x (1 + 11 + 55) / 2048
+    assert "McNemar’s test p = 0.065" in sentences_of(page)
+    assert "They give different answers to **11** of 80 images" in sentences_of(page)
+    assert table(page, "A says", "B says").iloc[0].tolist() == ["Surprise", "Fear", 5, 0, 5, 0]
+
+
+def test_one_model_alone_is_compared_with_its_mirror_image(evaluated, app):
+    page = app("models", show="compare")
+    assert page.selectbox(key="b").value == "first+mirror"
+    assert not page.error
+
+
+def test_a_model_without_figures_of_its_own_still_shows_its_card(evaluated, app):
+    page = app("models", show="card")
+    assert "Says happy for a bright left half" in sentences_of(page)
+    (evaluated / "first" / "README.md").write_text("# Toy first\n\nWhat it is.\n\n## Figures\n\nMany.\n")
+    assert "What it is." in sentences_of(app("models", show="card"))
+
+
+def test_the_view_and_the_images_stand_in_the_address(evaluated, app):
+    page = app("models", show="compare", on="all")
+    assert page.segmented_control(key="show").value == "compare"
+    assert page.selectbox(key="on").value == "all"
+    page.selectbox(key="on").set_value("private").run()
+    assert "on" not in page.query_params
+
+
+def test_both_pages_run_without_tensorflow_and_scikit_learn(evaluated):
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "for page in ('models', 'report_check'):\n"
+        "    app = AppTest.from_file('streamlit_app.py', default_timeout=60)\n"
+        "    app.switch_page(f'pages/{page}.py')\n"
+        "    assert not app.run().exception\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'scipy', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    environment = {"FER_MODELS_DIR": str(evaluated), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
