@@ -197,10 +197,12 @@ def label_issues(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) ->
     """Find labels that are likely wrong, by confident learning.
 
     The threshold of class j is the mean of p_j over the images labelled j. An image is counted for the class with the
-    largest probability among those that reach their threshold; where that is not its label, the label is suspect. This
-    is the off-diagonal of the confident joint of C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident Learning:
-    Estimating Uncertainty in Dataset Labels", JAIR 70, 2021 (section 3.1; ``filter_by="confident_learning"`` in
-    cleanlab). Rank the suspects by ``margin``, the most doubtful label first.
+    largest probability among those that reach their threshold; where that is not its label, the label is suspect,
+    unless it has the largest probability of all (a rare class reaches its low threshold easily). This is the
+    off-diagonal of the confident joint of C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident Learning: Estimating
+    Uncertainty in Dataset Labels", JAIR 70, 2021 (section 3.1). cleanlab's ``filter_by="confident_learning"`` names
+    these and a few more: where several classes reach their threshold it takes the largest probability of all classes.
+    Rank the suspects by ``margin``, the most doubtful label first.
 
     A suspect is a disagreement of a confident model with a label. It may be the model's mistake.
 
@@ -228,7 +230,7 @@ def label_issues(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) ->
             thresholds[label] = p[labels == label, label].mean()
     confident = np.where(p >= np.where(np.isnan(thresholds), np.inf, thresholds), p, -1)
     choice = confident.argmax(axis=1)
-    suspect = (confident.max(axis=1) >= 0) & (choice != labels)
+    suspect = (confident.max(axis=1) >= 0) & (choice != labels) & (p.argmax(axis=1) != labels)
     others = p.copy()
     others[every, labels] = -1
     return LabelIssues(

@@ -94,3 +94,10 @@ def test_an_image_that_reaches_no_threshold_is_not_called_suspect() -> None:
 def test_probabilities_that_do_not_fit_the_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="is needed"):
         quality.label_issues(np.array([0, 1]), rows((0.9, 0.0)))
+
+
+def test_a_label_that_the_model_itself_ranks_first_is_not_suspect() -> None:
+    labels = np.array([0, 0, 1, 1])
+    # thresholds: class 0: (.9 + .45) / 2 = .675, not reached by the second; class 1: (.1 + .3) / 2 = .2, reached by it
+    issues = quality.label_issues(labels, rows((0.9, 0.05), (0.45, 0.35), (0.2, 0.1), (0.1, 0.3)))
+    assert issues.suspect.tolist() == [False, False, False, False]
