@@ -64,7 +64,7 @@ def matrix(choice: Choice, shown: cm.Cells, order: tuple[int, ...], study: Study
         selection_mode=figures.SELECTION,
     )
     with st.expander("The same as a table, for the keyboard", icon=":material/keyboard:"):
-        st.caption("Move with the arrow keys and press the space bar or Enter on a cell to open it.")
+        st.caption("Go into the table with the Tab key and move with the arrow keys: the cell you come to is opened.")
         columns = figures.columns(order, no_answer=silent)
         names = [ANSWERS[k].capitalize() for k in columns]
         table: dict[str, list[Any]] = {"Label": [display_name(EMOTIONS[true]) for true in order]}
