@@ -36,13 +36,6 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What can be asked for -> the splits it consists of."""
 
-NEAR: Final[Mapping[str, str]] = {
-    "all": "All",
-    "across": "One in the test set, one in Training",
-    "labels": "With two labels",
-}
-"""Near duplicates that can be asked for -> in words."""
-
 SORTS: Final[Mapping[str, str]] = {
     "name": "File name",
     "margin": "Margin, most wrong first",
@@ -350,43 +343,6 @@ def neighbours(index: int) -> NDArray[np.int64]:
     if not tables.has("map.npz"):
         return np.empty(0, dtype=np.int64)
     return np.asarray(tables.arrays("map")["neighbours"][index], dtype=np.int64)
-
-
-def repeated_groups() -> list[list[str]]:
-    """Return the names of the images with the same pixels, group by group."""
-    groups: dict[str, list[str]] = {}
-    for row in tables.rows("repeated"):
-        groups.setdefault(row["group"], []).append(row["image"])
-    return list(groups.values())
-
-
-def unavoidable_errors(groups: Sequence[Sequence[str]]) -> int:
-    """Return how many images any answer gets wrong, if each group of equal pictures gets one answer."""
-    errors = 0
-    for group in groups:
-        labels = [name.split("/")[1] for name in group]
-        errors += len(labels) - max(labels.count(label) for label in set(labels))
-    return errors
-
-
-def differing(rows: Sequence[Mapping[str, str]], one: str, other: str) -> int:
-    """Return in how many rows of a table two named images carry different labels."""
-    return sum(row[one].split("/")[1] != row[other].split("/")[1] for row in rows)
-
-
-def crossing(rows: Sequence[Mapping[str, str]]) -> int:
-    """Return how many near pairs have one image in the test set and one in Training."""
-    return sum(row["first"].split("/")[0] != row["second"].split("/")[0] for row in rows)
-
-
-def near_pairs(which: str = "all") -> list[list[str]]:
-    """Return pairs of near duplicates, most similar first: those of a key of :data:`NEAR`."""
-    pairs = [[row["first"], row["second"]] for row in tables.rows("near")]
-    if which == "across":
-        return [pair for pair in pairs if pair[0].split("/")[0] != pair[1].split("/")[0]]
-    if which == "labels":
-        return [pair for pair in pairs if pair[0].split("/")[1] != pair[1].split("/")[1]]
-    return pairs
 
 
 def columns(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:

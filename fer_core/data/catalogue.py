@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.data import tables
+from fer_core.data import faults, tables
 from fer_core.data.fer2013 import USAGES, Fer2013
 from fer_core.errors import DatasetError
-from fer_core.labels import EMOTIONS, N_CLASSES, index_of
+from fer_core.labels import EMOTIONS, N_CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,14 +156,10 @@ def load() -> Catalogue:
         If a table is missing or damaged.
     """
     bare = unpack(tables.arrays("images"))
-    repeated = {row["image"]: int(row["group"]) for row in tables.rows("repeated")}
-    kinds: dict[int, set[str]] = {}
-    for image, group in repeated.items():
-        kinds.setdefault(group, set()).add(image.split("/")[1])
     marked = {
         "leaked": tables.leaked(),
-        "repeated": repeated.keys(),
-        "contradicting": [image for image, group in repeated.items() if len(kinds[group]) > 1],
+        "repeated": [row["image"] for row in tables.rows("repeated")],
+        "contradicting": [name for group in faults.contradictions().groups for name in group],
         "near": [row[side] for row in tables.rows("near") for side in ("first", "second")],
         "blank": [row["image"] for row in tables.rows("blank")],
         "suspect": [row["image"] for row in tables.rows("suspects")] if tables.has("suspects.csv") else [],
@@ -179,8 +175,3 @@ def load() -> Catalogue:
 
 
 _ARRAYS: Final = ("names", "labels", "split", "brightness", "contrast", "sharpness")
-
-
-def label_of(name: str) -> int:
-    """Return the class index that a file name of the Kaggle archive says."""
-    return index_of(name.split("/")[1])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer_core.data import tables
+from fer_core.data import faults, tables
 from fer_core.data.catalogue import SPLITS, Catalogue
 from fer_core.labels import EMOTIONS
 
@@ -31,14 +31,8 @@ def summarise(catalogue: Catalogue) -> tuple[Fact, ...]:
     total = counts.sum(axis=0)
     test = int(counts[SPLITS.index("public") :].sum())
     agreement = tables.document("people")["agreement"]["all"]
-    groups = {row["group"] for row in tables.rows("repeated")}
-    repeats = len(tables.rows("repeated")) - len(groups)
-    labels: dict[str, set[str]] = {}
-    for row in tables.rows("repeated"):
-        labels.setdefault(row["group"], set()).add(row["image"].split("/")[1])
-    contradicting = sum(len(found) > 1 for found in labels.values())
+    repeats, blanks = faults.repeats(), faults.blanks()
     leaked = int(catalogue.flags["leaked"].sum())
-    blank = sum(row["kind"] == "blank" for row in tables.rows("blank"))
     facts = [
         Fact("Images", f"{len(catalogue):,}", f"{len(catalogue) - test:,} for training, {test:,} to test"),
         Fact(
@@ -56,9 +50,13 @@ def summarise(catalogue: Catalogue) -> tuple[Fact, ...]:
             f"{leaked} ({100 * leaked / max(test, 1):.1f} %)",
             "They stand in Training too, with the same pixels",
         ),
-        Fact("Repeats", f"{repeats:,}", f"{len(groups):,} pictures are there under more than one name"),
-        Fact("Two labels at once", f"{contradicting}", "The same pixels, exactly, under different labels"),
-        Fact("Blank images", f"{blank}", f"And {len(tables.rows('blank')) - blank} nearly blank"),
+        Fact("Repeats", f"{repeats.extra:,}", f"{len(repeats.groups):,} pictures are there under more than one name"),
+        Fact(
+            "Two labels at once",
+            f"{len(faults.contradictions().groups)}",
+            "The same pixels, exactly, under different labels",
+        ),
+        Fact("Blank images", f"{blanks.blank}", f"And {blanks.nearly} nearly blank"),
     ]
     if tables.has("suspects.json"):
         summary = tables.document("suspects")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_core.data import browse, catalogue, tables
+from fer_core.data import browse, catalogue, faults, tables
 from fer_core.data.browse import Album, Query, Scores
 from fer_core.data.catalogue import Catalogue
 from fer_core.data.fer2013 import Fer2013
@@ -169,7 +169,7 @@ def test_one_answer_to_equal_pictures_is_wrong_for_all_but_the_most_frequent_lab
         ["train/sad/Training_1.jpg", "test/sad/PublicTest_2.jpg", "train/fear/Training_3.jpg"],
         ["train/sad/Training_4.jpg", "train/fear/Training_5.jpg"],
     ]
-    assert browse.unavoidable_errors(groups) == 2
+    assert faults.unavoidable_errors(groups) == 2
 
 
 # what is committed
@@ -186,13 +186,12 @@ def test_the_committed_catalogue_holds_the_whole_of_fer2013() -> None:
 
 def test_the_committed_tables_hold_the_known_faults() -> None:
     found = catalogue.load()
-    groups = browse.repeated_groups()
-    assert len(groups) == 1_516
-    assert sum(len(group) - 1 for group in groups) == 1_853
-    assert sum(len({name.split("/")[1] for name in group}) > 1 for group in groups) == 57
+    repeats = faults.repeats()
+    assert (len(repeats.groups), repeats.extra) == (1_516, 1_853)
+    assert len(faults.contradictions().groups) == 57
     assert len(tables.leaked()) == 568
-    assert sum("/PrivateTest_" in name for name in tables.leaked()) == 288
-    assert sum(row["kind"] == "blank" for row in tables.rows("blank")) == 13
+    assert faults.leaks().private == 288
+    assert (faults.blanks().blank, faults.blanks().nearly) == (13, 2)
     assert found.flags["noface"].sum() == 177
 
 
@@ -258,3 +257,25 @@ def test_no_committed_table_holds_votes_of_single_images() -> None:
     for path in tables.FOLDER.glob("*.npz"):
         with np.load(path) as stored:
             assert not {"votes", "counts", "majority"} & set(stored.files)
+
+
+def test_faults_are_counted_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = {
+        "leaked": ({"image": "test/sad/PrivateTest_1.jpg", "twin": "train/fear/Training_2.jpg"},
+                   {"image": "test/sad/PublicTest_3.jpg", "twin": "train/sad/Training_4.jpg"}),
+        "repeated": tuple({"group": g, "image": n} for g, n in (
+            ("0", "train/sad/Training_5.jpg"), ("0", "train/sad/Training_6.jpg"),
+            ("1", "train/sad/Training_7.jpg"), ("1", "train/fear/Training_8.jpg"),
+            ("1", "test/fear/PublicTest_9.jpg"))),
+        "near": ({"first": "test/sad/PublicTest_1.jpg", "second": "train/fear/Training_2.jpg", "mirrored": "1"},
+                 {"first": "test/sad/PublicTest_1.jpg", "second": "test/sad/PrivateTest_3.jpg", "mirrored": "0"}),
+    }  # fmt: skip
+    monkeypatch.setattr(tables, "rows", stored.__getitem__)
+    leaks, repeats, found = faults.leaks(), faults.repeats(), faults.contradictions()
+    assert (len(leaks.pairs), leaks.private, leaks.differing) == (2, 1, 1)
+    assert ([len(group) for group in repeats.groups], repeats.extra, repeats.largest) == ([3, 2], 3, 3)
+    assert (len(found.groups), found.images, found.errors) == (1, 3, 1)
+    near = faults.near_duplicates("across")
+    assert (len(near.pairs), near.mirrored, near.differing, near.crossing) == (1, 1, 1, 1)
+    assert len(faults.near_duplicates().pairs) == 2
+    assert faults.near_duplicates("labels").pairs == near.pairs

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from fer_core import figures_dataset
-from fer_core.data import browse, tables
+from fer_core.data import browse, faults, tables
 from pages._ui import url
 from pages._ui.dataset import parts, store
 
@@ -52,13 +52,12 @@ def draw() -> None:
 
 
 def _leaks() -> None:
-    leaks = tables.rows("leaked")
-    private = sum("/PrivateTest_" in row["image"] for row in leaks)
+    leaks = faults.leaks()
     st.header("Test images that stand in Training", anchor=False)
     st.markdown(
-        f"**{len(leaks)}** of the 7,178 test images have an exact copy, pixel by pixel, among the images a network is "
-        f"trained on; {private} of them are in PrivateTest. A model may know their label by heart, "
-        f"{browse.differing(leaks, 'image', 'twin')} times with another label than the test wants."
+        f"**{len(leaks.pairs)}** of the 7,178 test images have an exact copy, pixel by pixel, among the images a network "
+        f"is trained on; {leaks.private} of them are in PrivateTest. A model may know their label by heart, "
+        f"{leaks.differing} times with another label than the test wants."
     )
     cards = list(store.predicted().values())
     if cards:
@@ -71,64 +70,60 @@ def _leaks() -> None:
             f"{effect.n_clean:,} images without a copy in Training, {100 * effect.leaked:.2f} % on the "
             f"{effect.n_leaked} with one. Near duplicates are not counted as leaks here."
         )
-    _pairs([[row["image"], row["twin"]] for row in leaks], "leaked")
+    _pairs(leaks.pairs, "leaked")
 
 
 def _repeats() -> None:
-    groups = browse.repeated_groups()
+    repeats = faults.repeats()
     st.header("The same picture more than once", anchor=False)
-    extra = sum(len(group) for group in groups) - len(groups)
     st.markdown(
-        f"**{len(groups):,}** pictures are there more than once, with the same pixels, under {extra:,} further names. "
-        f"The largest group has {max(map(len, groups))} members."
+        f"**{len(repeats.groups):,}** pictures are there more than once, with the same pixels, under {repeats.extra:,} "
+        f"further names. The largest group has {repeats.largest} members."
     )
-    _pairs(sorted(groups, key=lambda group: (-len(group), group)), "repeated")
+    _pairs(repeats.groups, "repeated")
 
 
 def _contradictions() -> None:
-    groups = [group for group in browse.repeated_groups() if len({name.split("/")[1] for name in group}) > 1]
+    found = faults.contradictions()
     st.header("One picture, several labels", anchor=False)
     st.markdown(
-        f"**{len(groups)}** pictures carry more than one label. No model can be right on all their copies: whatever it "
-        f"answers, at least {browse.unavoidable_errors(groups)} of the {sum(map(len, groups))} images count as wrong."
+        f"**{len(found.groups)}** pictures carry more than one label. No model can be right on all their copies: "
+        f"whatever it answers, at least {found.errors} of the {found.images} images count as wrong."
     )
-    _pairs(groups, "contradicting")
+    _pairs(found.groups, "contradicting")
 
 
 def _near() -> None:
-    rows = tables.rows("near")
-    crossing = browse.crossing(rows)
+    found = faults.near_duplicates()
     st.header("The same photo in another version", anchor=False)
     st.markdown(
-        f"**{len(rows):,}** pairs show the same photo, moved, with other brightness or a watermark, "
-        f"{sum(row['mirrored'] == '1' for row in rows)} of them mirrored; {browse.differing(rows, 'first', 'second')} "
-        f"carry two labels. In {crossing:,} pairs one image is in the test set and the other in Training: leaks that a "
-        "comparison of pixels does not see. Larger changes are not found, so these are lower bounds."
+        f"**{len(found.pairs):,}** pairs show the same photo, moved, with other brightness or a watermark, "
+        f"{found.mirrored} of them mirrored; {found.differing:,} carry two labels. In {found.crossing:,} pairs one image "
+        "is in the test set and the other in Training: leaks that a comparison of pixels does not see. Larger changes are "
+        "not found, so these are lower bounds."
     )
-    url.adopt("pairs", list(browse.NEAR), "all")
+    url.adopt("pairs", list(faults.NEAR), "all")
     which = st.segmented_control(
         "Pairs",
-        list(browse.NEAR),
-        format_func=browse.NEAR.__getitem__,
+        list(faults.NEAR),
+        format_func=faults.NEAR.__getitem__,
         key="pairs",
         required=True,
         persist_state="session",
     )
     url.write(pairs=which if which != "all" else None)
-    _pairs(browse.near_pairs(which), "near")
+    _pairs(faults.near_duplicates(which).pairs, "near")
 
 
 def _blank() -> None:
-    rows = tables.rows("blank")
-    blank = sum(row["kind"] == "blank" for row in rows)
+    found = faults.blanks()
     st.header("Pictures that show nothing", anchor=False)
     st.markdown(
-        f"**{blank}** images are blank (their grey values deviate by less than 1 from their mean) and "
-        f"{len(rows) - blank} nearly so (less than 10), each with a label that no one could have seen in it."
+        f"**{found.blank}** images are blank (their grey values deviate by less than 1 from their mean) and "
+        f"{found.nearly} nearly so (less than 10), each with a label that no one could have seen in it."
     )
-    names = [row["image"] for row in rows]
-    parts.faces(store.images().index_of(names), key="blank", name="Blank images")
-    parts.table(browse.columns(rows), "fer2013-blank", label="List", key="blank-list")
+    parts.faces(store.images().index_of(found.names), key="blank", name="Blank images")
+    parts.table(browse.columns(tables.rows("blank")), "fer2013-blank", label="List", key="blank-list")
 
 
 def _suspects() -> None:
