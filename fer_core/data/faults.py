@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,9 +114,9 @@ def near_duplicates(which: str = "all") -> NearDuplicates:
     """Return the near duplicates; `pairs` are those of a key of :data:`NEAR`, the counts are of all."""
     rows = tables.rows("near")
     pairs = [[row["first"], row["second"]] for row in rows]
-    chosen = {"all": bool, "across": _crosses, "labels": _differ}[which]
+    chosen: dict[str, Callable[[Sequence[str]], bool]] = {"all": bool, "across": _crosses, "labels": _differ}
     return NearDuplicates(
-        [pair for pair in pairs if chosen(pair)],
+        [pair for pair in pairs if chosen[which](pair)],
         sum(row["mirrored"] == "1" for row in rows),
         sum(map(_differ, pairs)),
         sum(map(_crosses, pairs)),

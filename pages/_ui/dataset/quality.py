@@ -55,8 +55,8 @@ def _leaks() -> None:
     leaks = faults.leaks()
     st.header("Test images that stand in Training", anchor=False)
     st.markdown(
-        f"**{len(leaks.pairs)}** of the 7,178 test images have an exact copy, pixel by pixel, among the images a network "
-        f"is trained on; {leaks.private} of them are in PrivateTest. A model may know their label by heart, "
+        f"**{len(leaks.pairs)}** of the 7,178 test images have an exact copy, pixel by pixel, among the images a "
+        f"network is trained on; {leaks.private} of them are in PrivateTest. A model may know their label by heart, "
         f"{leaks.differing} times with another label than the test wants."
     )
     cards = list(store.predicted().values())
@@ -98,9 +98,9 @@ def _near() -> None:
     st.header("The same photo in another version", anchor=False)
     st.markdown(
         f"**{len(found.pairs):,}** pairs show the same photo, moved, with other brightness or a watermark, "
-        f"{found.mirrored} of them mirrored; {found.differing:,} carry two labels. In {found.crossing:,} pairs one image "
-        "is in the test set and the other in Training: leaks that a comparison of pixels does not see. Larger changes are "
-        "not found, so these are lower bounds."
+        f"{found.mirrored} of them mirrored; {found.differing:,} carry two labels. In {found.crossing:,} pairs one "
+        "image is in the test set and the other in Training: leaks that a comparison of pixels does not see. Larger "
+        "changes are not found, so these are lower bounds."
     )
     url.adopt("pairs", list(faults.NEAR), "all")
     which = st.segmented_control(
