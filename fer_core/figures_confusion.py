@@ -140,6 +140,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
     The click is a point selection named :data:`SELECTION` on whole cells. Text and frame lie above and let it through.
     """
     names = [EMOTIONS[k] for k in order]
+    shown = columns(order, no_answer=no_answer)
     capital = "upper(slice(datum.label, 0, 1)) + slice(datum.label, 1)"
     axis = {
         "labelExpr": capital,
@@ -152,7 +153,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
     x = {
         "field": "pred",
         "type": "nominal",
-        "sort": [ANSWERS[k] for k in columns(order, no_answer=no_answer)],
+        "sort": [ANSWERS[k] for k in shown],
         "title": "Answer of the model",
         "axis": {**axis, "orient": "top", **_SLANTED, "labelBaseline": {"expr": "width < 380 ? 'middle' : 'bottom'"}},
         "scale": {"padding": 0.03},
@@ -173,7 +174,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
         {"field": "interval", "title": "95 % interval"},
     ]
     return {
-        "height": 460,
+        "height": 520,
         "encoding": {"x": x, "y": y},
         "layer": [
             {
@@ -188,7 +189,7 @@ def matrix_spec(order: Sequence[int], *, no_answer: bool = False, signed: bool =
                 "encoding": {"color": {"field": "fill", "type": "nominal", "scale": None}, "tooltip": tooltip},
             },
             {
-                "mark": {"type": "text", "fontSize": {"expr": "width < 380 ? 11 : 15"}},
+                "mark": {"type": "text", "fontSize": {"expr": f"min(15, width / {3 * len(shown)})"}},
                 "encoding": {
                     "text": {"field": "text"},
                     "color": {"field": "ink", "type": "nominal", "scale": None},

@@ -37,13 +37,14 @@ def explore(choice: Choice) -> None:
         left, right = st.columns([7, 5], gap="medium")
         with left:
             matrix.matrix(choice, shown, order, study, opened)
-            if opened is not None:
-                cell.evidence(study, rows, opened)
         with right, st.container(border=True):
             if opened is None:
                 matrix.suggestions(study)
             else:
                 cell.panel(choice, study, rows, opened)
+        with st.container():
+            if opened is not None:
+                cell.evidence(choice, study, rows, opened)
 
         curves = scores.Curves.of(study)
         tabs = iter(st.tabs(["Classes", "ROC and PR", "Calibration", "Risk", "Hardest pairs"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import numpy as np
@@ -24,8 +24,8 @@ from pages._ui.confusion.matrix import chart
 from pages._ui.confusion.settings import aligned
 from pages._ui.confusion.state import Cell, Choice
 
-FACES: Final = 20
-"""Faces a page: four rows of five beside the matrix."""
+FACES: Final = 16
+"""Faces a page: four rows of four beside the matrix."""
 
 _WHY: Final = ("why", "explain", "saliency")
 """Pages that show where a model looked; linked only once there is one."""
@@ -40,12 +40,12 @@ def panel(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
         st.button("Close", icon=":material/close:", type="tertiary", on_click=state.close_cell)
     of_label = cm.rate(len(members), int(study.counts[true].sum()))
     of_answer = cm.rate(len(members), int(study.counts[:, answer].sum()))
-    st.markdown(f"Labelled **{cell[0]}**: {of_label} got the answer **{cell[1]}**.  \n{_other_way(of_answer, cell)}")
+    got = f"the answer **{cell[1]}**" if answer != NO_ANSWER else "**no answer**"
+    st.markdown(f"Labelled **{cell[0]}**: {of_label} got {got}.  \n{_other_way(of_answer, cell)}")
     if not len(members):
         st.info("No image is in this cell.", icon=":material/inbox:")
         return
     _faces(choice, rows, study, members, margins, cell)
-    _overlaps(choice, rows, members, true, answer)
     with st.container(horizontal=True):
         st.download_button(
             "Images and scores as CSV",
@@ -61,16 +61,20 @@ def panel(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
             st.page_link(why.file, label="Why? Where the model looked", icon=why.icon, query_params=query)
 
 
-def evidence(study: Study, rows: Predictions, cell: Cell) -> None:
-    """Draw how sure the model was of the cell's images, and what people voted."""
+def evidence(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
+    """Draw how sure the model was of the cell's images, what people voted, and what other models answer to them."""
     true, answer = index_of(cell[0]), ANSWERS.index(cell[1])
     members, _ = cm.members(study.labels, study.answers, study.scores, true, answer)
-    if len(members):
-        with st.grid(2, min_column_width=290, gap="medium"):
+    if not len(members):
+        return
+    with st.grid(3 if choice.others else 2, min_column_width=300, gap="medium"):
+        with st.container():
+            _scores(study, members, true, answer)
+        with st.container():
+            _votes(rows, members, cell)
+        if choice.others:
             with st.container():
-                _scores(study, members, true, answer)
-            with st.container():
-                _votes(rows, members, cell)
+                _overlaps(choice, rows, members, true, answer)
 
 
 def _other_way(rate: cm.Rate, cell: Cell) -> str:
@@ -178,24 +182,22 @@ def _votes(rows: Predictions, members: np.ndarray, cell: Cell) -> None:
 
 
 def _overlaps(choice: Choice, rows: Predictions, members: np.ndarray, true: int, answer: int) -> None:
-    records: list[dict[str, Any]] = []
+    lines = []
     for card in choice.others:
         try:
             other = aligned(rows, loaders.part_of(card, choice.part))
         except FerError:
             continue
         found = cm.overlap(card.name, members, rows.labels, other.predicted, true, answer)
-        says = sorted(range(len(EMOTIONS)), key=lambda k: (-found.answers[k], k))[:3]
-        records.append(
-            {
-                "Model": found.name,
-                "Also in its cell": f"{found.shared} of {len(members)}",
-                "Its cell": found.count,
-                "Overlap": None if math.isnan(found.jaccard) else round(found.jaccard, 2),
-                "It answers": ", ".join(f"{EMOTIONS[k]} {found.answers[k]}" for k in says if found.answers[k]),
-            }
+        says = sorted((k for k in range(len(EMOTIONS)) if found.answers[k]), key=lambda k: (-found.answers[k], k))
+        jaccard = "" if math.isnan(found.jaccard) else f", overlap {found.jaccard:.2f}"
+        lines.append(
+            f"- **{found.name}**: {found.shared} of these {len(members)} are in its cell too (which holds "
+            f"{found.count}{jaccard}). It answers {', '.join(f'{EMOTIONS[k]} {found.answers[k]}' for k in says)}."
         )
-    if records:
+    if lines:
         st.markdown("**The same cell in other models**")
-        st.dataframe(pa.Table.from_pylist(records), key="overlaps", alt="Overlap with the same cell of other models.")
-        st.caption("Overlap is shared images among all that are in either cell (Jaccard). The others are as they are.")
+        st.markdown("\n".join(lines))
+        st.caption(
+            "Overlap: shared images among all that are in either cell (Jaccard). The other models are as they are."
+        )
