@@ -44,6 +44,7 @@ AXES: Final = {
 _SERIES: Final = {"light": ("#3D4A9E", "#C8553D"), "dark": ("#8D98D9", "#F08A6E")}
 _INK: Final = {"light": "#1E2430", "dark": "#ECE9E2"}
 _GREY: Final = {"light": "#6B6F7A", "dark": "#A4AAB6"}
+_PAPER: Final = {"light": "#FDFCF9", "dark": "#14171E"}
 
 _TITLES: Final = {
     "train_loss": "Training loss",
@@ -96,7 +97,8 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
         "field": "x",
         "type": "quantitative",
         "title": AXES[axis],
-        "scale": {"type": "log", "domain": [min(values, default=1) / 3, max(values, default=1) * 3], "nice": False},
+        # to the right there is room for what the lines are
+        "scale": {"type": "log", "domain": [min(values, default=1) / 3, max(values, default=1) * 5], "nice": False},
         "axis": {"grid": False, "tickCount": 5, "format": "~r"},
     }
     tooltip = [
@@ -106,6 +108,15 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
         {"field": "shown", "title": "Accuracy"},
     ]
     lines, points = {"filter": "datum.what == 'line'"}, {"filter": "datum.what == 'model'"}
+    name: Spec = {
+        "type": "text",
+        "align": "center",
+        "baseline": "bottom",
+        "dy": -16,
+        "fontSize": {"expr": "width < 460 ? 11 : 13"},
+        "fontWeight": 600,
+        "limit": {"expr": "width - 8"},
+    }
     return {
         "height": 400,
         "encoding": {"y": y, "color": color},
@@ -120,16 +131,22 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
                     "transform": [lines, {"filter": f"datum.kind {'==' if below else '!='} '{KIND_NAMES['people']}'"}],
                     "mark": {
                         "type": "text",
-                        "align": "left",
+                        "align": "right",
                         "baseline": "top" if below else "bottom",
                         "dy": 4 if below else -3,
                         "fontSize": {"expr": "width < 460 ? 10 : 12"},
                         "limit": {"expr": "width - 8"},
                     },
-                    "encoding": {"x": {"value": 4}, "text": {"field": "label"}},
+                    "encoding": {"x": {"value": "width"}, "text": {"field": "label"}},
                 }
                 for below in (False, True)  # people and the best package are nearly level
             ),
+            # lines and other labels stop short of a name, but no point is hidden by one
+            {
+                "transform": [points],
+                "mark": {**name, "stroke": _PAPER[theme(dark)], "strokeWidth": 5, "strokeJoin": "round"},
+                "encoding": {"x": x, "text": {"field": "name"}},
+            },
             {
                 "transform": [points],
                 "mark": {"type": "rule", "strokeWidth": 2},
@@ -140,19 +157,7 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
                 "mark": {"type": "point", "filled": True, "size": 130, "opacity": 1},
                 "encoding": {"x": x, "tooltip": tooltip},
             },
-            {
-                "transform": [points],
-                "mark": {
-                    "type": "text",
-                    "align": "center",
-                    "baseline": "bottom",
-                    "dy": -16,
-                    "fontSize": {"expr": "width < 460 ? 11 : 13"},
-                    "fontWeight": 600,
-                    "limit": {"expr": "width - 8"},
-                },
-                "encoding": {"x": x, "text": {"field": "name"}},
-            },
+            {"transform": [points], "mark": name, "encoding": {"x": x, "text": {"field": "name"}}},
         ],
         "config": {"view": {"stroke": None}},
     }
@@ -264,7 +269,7 @@ def recall_difference_spec(*, dark: bool = False) -> Spec:
                 "type": "nominal",
                 "sort": [display_name(emotion) for emotion in EMOTIONS],
                 "title": None,
-                "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelOverlap": False},
+                "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelFlush": False},
             },
             "color": encoding,
         },
@@ -302,7 +307,7 @@ def share_spec(*, dark: bool = False) -> Spec:
             "type": "nominal",
             "sort": [display_name(emotion) for emotion in EMOTIONS],
             "title": None,
-            "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelOverlap": False},
+            "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelFlush": False},
         },
         "tooltip": [
             {"field": "label", "title": "Class"},

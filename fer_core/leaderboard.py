@@ -1,14 +1,15 @@
 """The table of models: what was trained here beside what others claim, publish or reach, never mixed up.
 
 Every row says what kind of figure it holds and which images it is of. Figures of models trained here come from their
-cards, those of everybody else from :mod:`fer_core.evaluation.report_deck`; times come from a file that
-``python -m fer_core benchmark --json`` wrote. What is not known is ``None``.
+cards, those of everybody else from :mod:`fer_core.evaluation.report_deck`; times come from what
+``python -m fer_core benchmark`` measured. What is not known is ``None``.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,8 +54,16 @@ PART_NAMES: Final = {
 }
 """Parts of the data that cards hold figures for, the one of the literature first."""
 
-LATENCY_FILE: Final = ROOT / "docs" / "performance.json"
-"""What ``python -m fer_core benchmark --json`` printed: one report, or a list of them."""
+LATENCY_FILES: Final = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.json")
+"""Where measured times stand: what ``python -m fer_core benchmark --write`` made, and what its ``--json`` printed (one
+report, or a list of them). The later file wins where both know a model."""
+
+_MEASURED: Final = re.compile(
+    r"^Model `(?P<model>[^`]+)`.*?, (?P<date>\d{4}-\d\d-\d\d)\.$.*?"
+    r"^Machine: (?P<cpu>.+?), (?P<cores>\d+) cores.*?"
+    r"^\| Crop to scores [^|]*\| (?P<time>\d+(?:\.\d+)?) ms \|",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -281,11 +290,32 @@ def megabytes(card: ModelCard) -> float | None:
     return None
 
 
-def read_latency(path: Path = LATENCY_FILE) -> dict[str, Latency]:
-    """Read measured times by model id; empty where nothing was measured or the file is something else."""
+def read_latency(*paths: Path) -> dict[str, Latency]:
+    """Read measured times by model id from :data:`LATENCY_FILES` or others like them.
+
+    Empty where nothing was measured, or a file is missing or something else.
+    """
+    found: dict[str, Latency] = {}
+    for path in paths or LATENCY_FILES:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        found |= _from_json(text) if path.suffix == ".json" else _from_markdown(text)
+    return found
+
+
+def _from_markdown(text: str) -> dict[str, Latency]:
+    return {
+        match["model"]: Latency(float(match["time"]), f"{match['cpu']}, {match['cores']} cores", match["date"])
+        for match in _MEASURED.finditer(text)
+    }
+
+
+def _from_json(text: str) -> dict[str, Latency]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
     found = {}
     for entry in content if isinstance(content, list) else [content]:

@@ -208,12 +208,11 @@ def claims_in_words(claims: Sequence[Claim], *, label: str = "disgust", answer: 
     for verdict, words in compared.items():
         entries = [entry for entry in tested if entry.more_than_others == verdict and entry.others.n]
         if entries:
-            figures = [
-                f"{e.model}, {e.taken.value * 100:.1f} % against {e.others.value * 100:.1f} % of faces labelled "
-                f"neither {label} nor {answer}"
-                for e in entries
-            ]
-            sentences.append(f"{label.capitalize()} is taken for {answer} **{words}** by {'; by '.join(figures)}.")
+            figures = [f"{e.model} ({e.taken.value * 100:.1f} % against {e.others.value * 100:.1f} %)" for e in entries]
+            sentences.append(
+                f"{label.capitalize()} is taken for {answer} **{words}** (those labelled neither {label} nor {answer}) "
+                f"by {'; by '.join(figures)}."
+            )
     return tuple(sentences)
 
 

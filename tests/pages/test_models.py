@@ -73,7 +73,7 @@ def test_the_mirror_image_is_evaluated_when_it_is_asked_for(evaluated, app):
 
 def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monkeypatch, tmp_path_factory):
     missing = tmp_path_factory.mktemp("docs") / "performance.json"
-    monkeypatch.setattr(leaderboard, "LATENCY_FILE", missing)
+    monkeypatch.setattr(leaderboard, "LATENCY_FILES", (missing,))
     page = app("models")
     assert "milliseconds" not in page.segmented_control(key="against").options
     assert "ms a face:" not in sentences_of(page)

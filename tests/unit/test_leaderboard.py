@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fer_core import figures_models, leaderboard
+from fer_core import benchmark, figures_models, leaderboard
 from fer_core.errors import FerError
 from fer_core.evaluation.predictions import Predictions
 from fer_core.leaderboard import DisagreementGroup, Latency
@@ -101,27 +101,43 @@ def test_the_mirror_image_gets_a_row_of_its_own_with_recomputed_figures(tmp_path
     assert row.milliseconds is None
 
 
-def benchmark_of(model: str, time: float) -> dict[str, object]:
-    machine = {"cpu": "Some CPU", "cores": 2}
-    return {"model": model, "date": "2026-01-01", "machine": machine, "stages_ms": {"face_to_scores": time}}
+def measured(model: str, time: float) -> benchmark.Report:
+    stages = dict.fromkeys(("decode", "detect", "crop", "preprocess", "photo_to_scores"), 9.0)
+    return benchmark.Report(
+        date="2026-01-01",
+        machine=benchmark.Machine("Some CPU, fast", 2, 8.0, "Linux", "3.12", {"numpy": "2.0"}),
+        load=0.0,
+        model=model,
+        model_input="96x96x3",
+        model_mb=5.0,
+        start=benchmark.Start(0.5, [0.5], 100.0),
+        stages_ms={**stages, "face_to_scores": time},
+        faces_per_second={1: 400.0},
+        memory=benchmark.Memory(10, 100.0, 101.0),
+    )
 
 
-def test_times_are_read_from_what_the_benchmark_prints(tmp_path):
-    path = tmp_path / "performance.json"
-    path.write_text(json.dumps(benchmark_of("toy", 2.5)))
-    assert leaderboard.read_latency(path) == {"toy": Latency(2.5, "Some CPU, 2 cores", "2026-01-01")}
-    path.write_text(json.dumps([benchmark_of("toy", 2.5), benchmark_of("other", 4.0)]))
-    assert {name: time.milliseconds for name, time in leaderboard.read_latency(path).items()} == {
-        "toy": 2.5,
-        "other": 4.0,
+def test_times_are_read_from_what_the_benchmark_writes(tmp_path):
+    page, path = tmp_path / "performance.md", tmp_path / "performance.json"
+    benchmark.write_section(page, benchmark.to_markdown(measured("toy", 2.5)))
+    toy = Latency(2.5, "Some CPU, fast, 2 cores", "2026-01-01")
+    assert leaderboard.read_latency(page, path) == {"toy": toy}
+    path.write_text(json.dumps(benchmark.to_json(measured("other", 4.0))))
+    assert leaderboard.read_latency(page, path) == {"toy": toy, "other": replace(toy, milliseconds=4.0)}
+    path.write_text(json.dumps([benchmark.to_json(measured(name, 3.0)) for name in ("toy", "third")]))
+    assert {name: time.milliseconds for name, time in leaderboard.read_latency(page, path).items()} == {
+        "toy": 3.0,
+        "third": 3.0,
     }
 
 
-@pytest.mark.parametrize("content", ["", "not json", "3", '{"model": "toy"}', '[{"stages_ms": null}]'])
+@pytest.mark.parametrize(
+    "content", ["", "not json", "3", '{"model": "toy"}', '[{"stages_ms": null}]', "Not measured yet"]
+)
 def test_without_a_measurement_no_time_is_shown(tmp_path, content):
-    path = tmp_path / "performance.json"
-    path.write_text(content)
-    assert leaderboard.read_latency(path) == {}
+    for name in ("performance.json", "performance.md"):
+        (tmp_path / name).write_text(content)
+        assert leaderboard.read_latency(tmp_path / name) == {}
     assert leaderboard.read_latency(tmp_path / "missing.json") == {}
 
 

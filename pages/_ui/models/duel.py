@@ -11,7 +11,7 @@ from fer_core import figures_models as figures
 from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import PART_NAMES, DisagreementGroup
-from pages._ui import components, url
+from pages._ui import components, shell, url
 from pages._ui.confusion.matrix import chart, is_dark
 from pages._ui.models import store
 
@@ -46,6 +46,12 @@ def draw(part: str) -> None:
     _verdict(systems[a], systems[b], selection, result)
     _by_class(result, f"{a}_{b}")
     _where(groups, result)
+    page = shell.find("confusion")
+    if page is not None and not (systems[a].mirror or systems[b].mirror):
+        query = {"model": b, "compare": a, "view": "model", "part": part}
+        st.page_link(
+            page.file, label="Cell by cell: B’s confusion matrix minus A’s", icon=page.icon, query_params=query
+        )
 
 
 def _verdict(a: store.System, b: store.System, part: Selection, result: Comparison) -> None:

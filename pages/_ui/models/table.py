@@ -55,20 +55,20 @@ def _table(rows: list[leaderboard.Row]) -> None:
     records = [record for record in leaderboard.to_records(rows) if record["Kind"] in (shown or kinds)]
     unknown = {column for column in records[0] if all(record[column] is None for record in records)}
     columns = {
-        "Model": st.column_config.TextColumn(width=225, pinned=True),
-        "Accuracy": st.column_config.NumberColumn("Accuracy, %", format="%.1f", width=95),
+        "Model": st.column_config.TextColumn(width=205, pinned=True),
+        "Accuracy": st.column_config.NumberColumn(format="%.1f %%", width=80),
         "Kind": st.column_config.MultiselectColumn(
-            options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=150
+            options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=145
         ),
-        "95 % interval": st.column_config.TextColumn(width=105, help="Bootstrap for models trained here."),
-        "Images": st.column_config.TextColumn(width=112, help="Which images the figures of the row are of."),
-        "Macro-F1": st.column_config.NumberColumn(format="%.3f", width=85, help="Mean of the seven F1."),
-        "Disgust recall": st.column_config.NumberColumn("Disgust recall, %", format="%.1f", width=125),
+        "95 % interval": st.column_config.TextColumn(width=102, help="Bootstrap for models trained here."),
+        "Images": st.column_config.TextColumn(width=108, help="Which images the figures of the row are of."),
+        "Macro-F1": st.column_config.NumberColumn(format="%.3f", width=80, help="Mean of the seven F1."),
+        "Disgust recall": st.column_config.NumberColumn(format="%.1f %%", width=102),
         "ECE": st.column_config.NumberColumn(
-            format="%.3f", width=60, help="Expected calibration error, 15 bins: smaller is better."
+            format="%.3f", width=58, help="Expected calibration error, 15 bins: smaller is better."
         ),
-        "Parameters": st.column_config.NumberColumn("Parameters, M", format="%.1f", width=112),
-        "ms a face": st.column_config.NumberColumn(format="%.1f", width=85, help="Face crop to scores."),
+        "Parameters": st.column_config.NumberColumn(format="%.1f M", width=88),
+        "ms a face": st.column_config.NumberColumn(format="%.1f", width=80, help="Face crop to scores."),
         "MB": st.column_config.NumberColumn(format="%.1f", width=55, help="Size of the file that scores a face."),
         "Remark": st.column_config.TextColumn(width=420),
     }
