@@ -82,7 +82,7 @@ def _check(source: Path | None, settings: Settings) -> int:
 def _download(settings: Settings) -> int:
     from fer_core.data.download import download
 
-    folder = download(settings, progress=_percent("downloading"))
+    folder = download(settings)  # kagglehub draws its own progress bar
     sys.stdout.write(f"FER2013 is in {folder} and complete. It is found there without any setting.\n")
     return 0
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tarfile
 import threading
+import zipfile
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -133,12 +135,12 @@ def _fetch(target: Path) -> Path:
         if status in (401, 403):
             raise DatasetMissing(_login("Kaggle refused the download")) from error
         raise DatasetMissing(f"Kaggle answered with an error ({status}). Try again later. {_BY_HAND}") from error
-    except (requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError) as error:
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:  # also when it is cut half-way
         raise DatasetMissing(
             "Kaggle cannot be reached: there is no network, or it was cut. What has come so far is kept, and the next "
             f"try goes on from there. {_BY_HAND}"
         ) from error
-    except exceptions.DataCorruptionError as error:
+    except (exceptions.DataCorruptionError, zipfile.BadZipFile, tarfile.TarError, ValueError, EOFError) as error:
         raise DatasetError(f"The download arrived damaged. Delete {target} and try again.") from error
     except OSError as error:
         raise DatasetError(f"The download could not be written to {target} ({error.strerror or error}).") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,6 +130,7 @@ def test_the_archive_is_kept_in_the_cache_folder_so_that_a_later_try_resumes(
     [
         (requests.ConnectionError("name resolution"), "no network"),
         (requests.Timeout("slow"), "no network"),
+        (requests.exceptions.ChunkedEncodingError("cut after 30 MB"), "the next try goes on from there"),
         (refused(401), "Kaggle refused the download. Make an API token"),
         (refused(403), "Kaggle refused the download. Make an API token"),
         (refused(503), r"error \(503\). Try again later"),
@@ -147,9 +149,10 @@ def test_a_login_and_a_damaged_archive_have_a_clear_sentence(kaggle, settings: S
     kaggle(raising(exceptions.UnauthenticatedError()))
     with pytest.raises(DatasetMissing, match="asks for a login"):
         download.download(settings)
-    kaggle(raising(exceptions.DataCorruptionError("crc")))
-    with pytest.raises(DatasetError, match="damaged"):
-        download.download(settings)
+    for damage in (exceptions.DataCorruptionError("crc"), zipfile.BadZipFile("no zip"), ValueError("kind of archive")):
+        kaggle(raising(damage))
+        with pytest.raises(DatasetError, match="damaged"):
+            download.download(settings)
     kaggle(raising(OSError(28, "No space left on device")))
     with pytest.raises(DatasetError, match="No space left on device"):
         download.download(settings)
