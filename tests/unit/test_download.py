@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -174,3 +179,65 @@ def test_the_checksum_notices_one_pixel_and_one_name_and_nothing_else() -> None:
     altered = images.copy()
     altered[0, 5, 5] = 1
     assert of(altered, ["a", "b", "c"]) != known
+
+
+@pytest.fixture
+def kaggle_server(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Answer like Kaggle on this machine, with a zip of the small set; the first connection is cut half-way."""
+    from kagglehub import clients
+    from kagglesdk import kaggle_env
+
+    monkeypatch.setattr(clients, "CHUNK_SIZE", 1000)  # the archive here is smaller than a real chunk
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(small_set.rglob("*.png")):
+            file.write(path, path.relative_to(small_set).as_posix())
+    content = archive.getvalue()
+    asked: list[str] = []
+
+    class Kaggle(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path.endswith("GetDataset"):
+                self._send(json.dumps({"currentVersionNumber": 1}).encode(), "application/json")
+            else:
+                self.send_response(302)
+                self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/archive.zip")
+                self.end_headers()
+
+        def do_GET(self) -> None:
+            start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").split("-")[0])
+            asked.append(self.headers.get("Range") or "all")
+            cut = len(content) // 2 if len(asked) == 1 else None
+            self._send(content[start:], "application/zip", cut)
+
+        def _send(self, body: bytes, kind: str, cut: int | None = None) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Accept-Ranges", "bytes")
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client knows what it has and hangs up
+                self.wfile.write(body[:cut])
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Kaggle)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, address)
+    yield asked, len(content)
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_that_is_cut_goes_on_where_it_stopped(kaggle_server, settings: Settings) -> None:
+    asked, size = kaggle_server
+    with pytest.raises(DatasetMissing, match="the next try goes on from there"):
+        download.download(settings)
+    kept = next((settings.cache_dir / "kagglehub").rglob("*.archive")).stat().st_size
+    assert 0 < kept < size
+    download.download(settings)
+    assert asked[-1] == f"bytes={kept}-"
+    assert len(open_dataset(settings=settings)) == 84
