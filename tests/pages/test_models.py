@@ -10,8 +10,8 @@ import pytest
 
 from fer_core import leaderboard
 from fer_core.settings import ROOT
-from tests.pages.conftest import sentences_of
-from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model
+from tests.pages.conftest import html_of, sentences_of
+from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, write_faces
 
 PRIVATE = {
     "accuracy": 0.725,
@@ -117,7 +117,20 @@ def test_two_models_are_compared_image_by_image(evaluated, app):
     # two-sided sign test of 2 in 11: 2 x (1 + 11 + 55) / 2048
     assert "McNemar’s test p = 0.065" in sentences_of(page)
     assert "They give different answers to **11** of 80 images" in sentences_of(page)
-    assert table(page, "A says", "B says").iloc[0].tolist() == ["Surprise", "Fear", 5, 0, 5, 0]
+    assert table(page, "A says", "Neither").iloc[0].tolist() == ["Surprise", "Fear", 5, 0, 5, 0]
+    surest = table(page, "Image", "Score of B").iloc[0]
+    # disgust 0.90 and happy 0.02 by A, happy 0.60 and disgust 0.30 by B: margins 0.88 and 0.30, no other mean is larger
+    assert surest.tolist() == ["test/disgust/PrivateTest_006.jpg", "Disgust", "Disgust", 0.9, "Happy", 0.6]
+
+
+def test_with_the_images_the_surest_disagreements_are_shown_as_faces(evaluated, app, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_DATA_DIR", str(write_faces(tmp_path / "faces")))
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
+    make_evaluated_model(evaluated, "second", OTHER, metrics={"val": {"accuracy": 0.5}})
+    page = app("models", show="compare", a="first", b="second")
+    assert not page.error
+    assert html_of(page).count("<img") == 11
+    assert "fear: A surprise, B fear" in html_of(page)
 
 
 def test_one_model_alone_is_compared_with_its_mirror_image(evaluated, app):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlencode
 
 import pyarrow as pa
 import streamlit as st
 
 from fer_core import figures_models as figures
+from fer_core import thumbnails
 from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import PART_NAMES, DisagreementGroup
-from pages._ui import components, shell, url
+from pages._ui import components, loaders, shell, url
 from pages._ui.confusion.matrix import chart, is_dark
 from pages._ui.models import store
 
 if TYPE_CHECKING:
     from fer_core.evaluation.bootstrap import Estimate
-    from fer_core.evaluation.compare import Comparison
+    from fer_core.evaluation.compare import Comparison, Disagreements
     from fer_core.evaluation.predictions import Selection
+
+
+FACES: Final = 24
+SUREST: Final = 100
+"""Of the surest disagreements, how many are shown as faces and listed."""
 
 
 def draw(part: str) -> None:
@@ -42,10 +49,13 @@ def draw(part: str) -> None:
         b = st.selectbox("B", others, format_func=lambda key: systems[key].name, key="b", persist_state="session")
     url.write(a=a if a != ids[0] else None, b=b if b != others[0] else None)
     selection = cast("Selection", part)
-    result, groups = store.compared(systems[a], systems[b], selection)
+    duel = store.compared(systems[a], systems[b], selection)
+    result = duel.result
     _verdict(systems[a], systems[b], selection, result)
     _by_class(result, f"{a}_{b}")
-    _where(groups, result)
+    _where(duel.groups, result)
+    if duel.groups:
+        _surest(duel.surest)
     page = shell.find("confusion")
     if page is not None and not (systems[a].mirror or systems[b].mirror):
         query = {"model": b, "compare": a, "view": "model", "part": part}
@@ -160,6 +170,47 @@ def _where(groups: list[DisagreementGroup], result: Comparison) -> None:
         height=340,
         alt="Images to which A and B give different answers, by the two answers.",
     )
+
+
+def _surest(found: Disagreements) -> None:
+    """Draw the images on which both are surest and say different things."""
+    count = min(len(found), SUREST)
+    said = [
+        (str(found.names[row]), *(EMOTIONS[part[row]] for part in (found.labels, found.predicted_a, found.predicted_b)))
+        for row in range(count)
+    ]
+    images = loaders.fer2013()
+    if images is not None:
+        st.markdown("**The surest disagreements**: each puts its own answer far above the other’s")
+        dataset, place = images
+        shown = said[:FACES]
+        browser = shell.find("dataset") is not None
+        st.html(
+            thumbnails.grid_html(
+                dataset.images[[place[name] for name, *_ in shown]],
+                [f"{label}: A {a}, B {b}" for _, label, a, b in shown],
+                [f"Face labelled {label}; A answers {a}, B {b}" for _, label, a, b in shown],
+                [f"dataset?{urlencode({'image': name})}" for name, *_ in shown] if browser else None,
+                name="Faces that A and B disagree on",
+            )
+        )
+        st.caption("Below each face: its label, and both answers.")
+    with st.expander(f"The {count} surest disagreements as a table", icon=":material/table:"):
+        rows = range(count)
+        st.dataframe(
+            pa.table(
+                {
+                    "Image": [name for name, *_ in said],
+                    "Label": [display_name(label) for _, label, *_ in said],
+                    "A says": [display_name(a) for *_, a, _ in said],
+                    "Score of A": [round(float(found.proba_a[row, found.predicted_a[row]]), 3) for row in rows],
+                    "B says": [display_name(b) for *_, b in said],
+                    "Score of B": [round(float(found.proba_b[row, found.predicted_b[row]]), 3) for row in rows],
+                }
+            ),
+            key="surest",
+            alt="Images on which A and B disagree although both are sure, with both answers and scores.",
+        )
 
 
 def _points(estimate: Estimate) -> str:

@@ -18,7 +18,7 @@ from fer_core.registry import HISTORY_FILE, MIRROR_FILE, README_FILE, ModelCard
 from pages._ui import loaders
 
 if TYPE_CHECKING:
-    from fer_core.evaluation.compare import Comparison
+    from fer_core.evaluation.compare import Comparison, Disagreements
     from fer_core.evaluation.predictions import Predictions, Selection
 
 
@@ -52,7 +52,16 @@ def predictions_of(system: System, part: Selection) -> Predictions:
     return loaders.part_of(system.card, part, mirror=system.mirror)
 
 
-def compared(a: System, b: System, part: Selection) -> tuple[Comparison, list[DisagreementGroup]]:
+@dataclass(frozen=True)
+class Duel:
+    """Two systems on the same images: the paired tests, the disagreements in groups, and one by one, surest first."""
+
+    result: Comparison
+    groups: list[DisagreementGroup]
+    surest: Disagreements
+
+
+def compared(a: System, b: System, part: Selection) -> Duel:
     """Return the paired comparison of two systems, and where they disagree.
 
     Raises
@@ -107,11 +116,11 @@ def _compared(
     part: Selection,
     _a: System,
     _b: System,
-) -> tuple[Comparison, list[DisagreementGroup]]:
+) -> Duel:
     from fer_core.evaluation import compare
 
     a, b = compare.aligned(predictions_of(_a, part), predictions_of(_b, part))
-    return compare.compare(a, b), leaderboard.disagreement_groups(a, b)
+    return Duel(compare.compare(a, b), leaderboard.disagreement_groups(a, b), compare.disagreements(a, b))
 
 
 @st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=64)

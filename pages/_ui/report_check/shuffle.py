@@ -125,7 +125,8 @@ def _matrix(card: ModelCard, shown: Evaluation, mixed: bool) -> None:
         f"{shown.rows_differ * 100:.1f} points. Precisions and recalls stand in the table below.",
     )
     st.caption(
-        "Every row is the same: what a face is labelled no longer matters, only how often the model gives an answer."
+        "Every row is the same but for chance (most of it in the row of disgust, with its few images): what a face is "
+        "labelled no longer matters, only how often the model gives an answer."
         if mixed
         else "Rows differ: what the model answers depends on the face."
     )
