@@ -12,6 +12,8 @@ from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import FerError
 from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, index_of
+from fer_core.registry import load_registry
+from fer_core.settings import Settings
 
 NAMES = [
     "test/happy/PrivateTest_1.jpg",
@@ -279,3 +281,9 @@ def test_faults_are_counted_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> No
     assert (len(near.pairs), near.mirrored, near.differing, near.crossing) == (1, 1, 1, 1)
     assert len(faults.near_duplicates().pairs) == 2
     assert faults.near_duplicates("labels").pairs == near.pairs
+
+
+def test_map_and_doubts_name_a_model_that_is_there() -> None:
+    there = {card.id for card in load_registry(Settings.models_dir).cards}
+    assert tables.document("map")["model"] in there
+    assert tables.document("suspects")["model"] in there
