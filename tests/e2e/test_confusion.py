@@ -70,6 +70,7 @@ def address(visitor) -> dict[str, str]:
 
 
 def faces(visitor) -> list[str]:
+    visitor.page.wait_for_selector(FACES)
     return [image.get_attribute("alt") for image in visitor.page.locator(FACES).all()]
 
 
