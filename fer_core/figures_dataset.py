@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from plotly.graph_objects import Figure
 
+    from fer_core.data.effects import LeakEffect
+
 NAMES: Final = tuple(display_name(emotion) for emotion in EMOTIONS)
 
 VOTE_NAMES: Final = tuple("Not a face" if column == "NF" else column.capitalize() for column in VOTE_COLUMNS)
@@ -31,6 +33,12 @@ _SHADES: Final = {"Training": 1.0, "PublicTest": 0.62, "PrivateTest": 0.36}
 _INTERVAL_N: Final = 385  # images for ±5 points at worst: 1.96² · 0.25 / 0.05²
 _SCALE: Final = ((0.0, "#EEF0FA"), (0.5, "#98A2DA"), (1.0, "#3D4A9E"))  # opaque: numbers stay legible on any page
 _MARGIN: Final = {"l": 8, "r": 8, "t": 8, "b": 8}
+_LEAK_COLUMNS: Final = (
+    ("Leaked images only", "leaked", COLORS["angry"], "diamond"),
+    ("All of PrivateTest", "everything", "#6675D6", "circle"),
+    ("Without leaks", "clean", COLORS["disgust"], "circle-open"),
+    ("Without near duplicates too", "cleanest", COLORS["sad"], "square-open"),
+)
 _LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 _MEASURES: Final = {
     "brightness": "Mean grey value (0 black, 255 white)",
@@ -397,52 +405,44 @@ def suspects(summary: Mapping[str, Any]) -> Chart:
     return Chart(figure, table, alt, "fer2013-doubted-labels")
 
 
-def leak_effect(rows: Sequence[tuple[str, float, float, float]]) -> Chart:
-    """Draw each model's accuracy on PrivateTest, without the leaked images, and on the leaked images alone.
+def leak_effect(effects: Sequence[tuple[str, LeakEffect]]) -> Chart:
+    """Draw each model's accuracy on PrivateTest, without leaks, without near leaks too, and on leaked images alone.
 
     Parameters
     ----------
-    rows : sequence of (name, all, clean, leaked)
-        Accuracies, 0-1.
+    effects : sequence of (str, LeakEffect)
+        Name of a model, and what the leaks do to it.
     """
     import plotly.graph_objects as go
 
-    names = [row[0] for row in rows]
-    values = [100 * value for row in rows for value in row[1:]]
-    low, high = min(values, default=0.0), max(values, default=100.0)
+    names = [name for name, _ in effects]
     figure = go.Figure()
-    for k, (label, colour, symbol) in enumerate(
-        (
-            ("Leaked images only", COLORS["angry"], "diamond"),
-            ("All of PrivateTest", "#6675D6", "circle"),
-            ("Without leaks", COLORS["disgust"], "circle-open"),
-        )
-    ):
-        column = (3, 1, 2)[k]
+    table: dict[str, Sequence[Any]] = {"Model": names}
+    drawn: list[float] = []
+    for label, key, colour, symbol in _LEAK_COLUMNS:
+        values = [100 * float(getattr(effect, key)) for _, effect in effects]
+        table[f"{label} %"] = [round(value, 2) for value in values]
+        drawn += values
         figure.add_scatter(
-            x=[100 * row[column] for row in rows],
+            x=values,
             y=names,
             mode="markers",
             name=label,
             marker={"color": colour, "size": 13, "symbol": symbol, "line": {"width": 2.5, "color": colour}},
-            hovertemplate=f"%{{y}}, {label.lower()}: %{{x:.1f}} %<extra></extra>",
+            hovertemplate=f"%{{y}}, {label}: %{{x:.1f}} %<extra></extra>",
         )
+    table["Leaks add points"] = [round(100 * (effect.everything - effect.clean), 2) for _, effect in effects]
+    low, high = min(drawn, default=0.0), max(drawn, default=100.0)
     figure.update_layout(
         margin=_MARGIN,
-        height=120 + 40 * len(rows),
+        height=120 + 40 * len(effects),
         xaxis={"title": "Accuracy %", "range": [low - 3, high + 3]},
         yaxis={"autorange": "reversed", "automargin": True},
         legend=_LEGEND,
     )
-    table: dict[str, Sequence[Any]] = {
-        "Model": names,
-        "PrivateTest %": [round(100 * row[1], 2) for row in rows],
-        "Without leaks %": [round(100 * row[2], 2) for row in rows],
-        "Leaked only %": [round(100 * row[3], 2) for row in rows],
-        "Leaks add points": [round(100 * (row[1] - row[2]), 2) for row in rows],
-    }
-    alt = "Accuracy on PrivateTest, without leaked images, and on those alone: " + "; ".join(
-        f"{name} {100 * a:.1f}, {100 * b:.1f}, {100 * c:.1f} %" for name, a, b, c in rows
+    alt = "Accuracy on all of PrivateTest, without leaks, and on the leaked images only: " + "; ".join(
+        f"{name} {100 * effect.everything:.1f}, {100 * effect.clean:.1f}, {100 * effect.leaked:.1f} %"
+        for name, effect in effects
     )
     return Chart(figure, table, alt + ".", "fer2013-leaks")
 

@@ -123,6 +123,12 @@ def near_duplicates(which: str = "all") -> NearDuplicates:
     )
 
 
+def near_leaks() -> frozenset[str]:
+    """Return the test images of which Training has a near duplicate, but no exact copy."""
+    crossing = near_duplicates("across").pairs
+    return frozenset(name for pair in crossing for name in pair if in_test(name)) - tables.leaked()
+
+
 def blanks() -> Blanks:
     """Return the blank and nearly blank pictures."""
     rows = tables.rows("blank")

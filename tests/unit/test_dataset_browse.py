@@ -281,6 +281,7 @@ def test_faults_are_counted_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> No
     assert (len(near.pairs), near.mirrored, near.differing, near.crossing) == (1, 1, 1, 1)
     assert len(faults.near_duplicates().pairs) == 2
     assert faults.near_duplicates("labels").pairs == near.pairs
+    assert faults.near_leaks() == {"test/sad/PublicTest_1.jpg"}
 
 
 def test_map_and_doubts_name_a_model_that_is_there() -> None:

@@ -63,12 +63,13 @@ def _leaks() -> None:
     if cards:
         found = [(card.name, store.leak_effect(card)) for card in cards]
         st.subheader("What that does to each model’s accuracy", anchor=False)
-        parts.show(figures_dataset.leak_effect([(name, e.everything, e.clean, e.leaked) for name, e in found]))
+        parts.show(figures_dataset.leak_effect(found))
         name, effect = found[0]
         st.caption(
             f"{name}: {100 * effect.everything:.2f} % on PrivateTest, {100 * effect.clean:.2f} % on the "
             f"{effect.n_clean:,} images without a copy in Training, {100 * effect.leaked:.2f} % on the "
-            f"{effect.n_leaked} with one. Near duplicates are not counted as leaks here."
+            f"{effect.n_leaked} with one; {100 * effect.cleanest:.2f} % on the {effect.n_cleanest:,} of which Training "
+            "has no near duplicate either."
         )
     _pairs(leaks.pairs, "leaked")
 

@@ -9,7 +9,7 @@ import threading
 
 import streamlit as st
 
-from fer_core.data import browse, catalogue, effects, tables
+from fer_core.data import browse, catalogue, effects, faults, tables
 from fer_core.data.browse import Album, Scores
 from fer_core.data.catalogue import Catalogue
 from fer_core.data.fer2013 import DOWNLOADED, open_dataset
@@ -129,4 +129,4 @@ def _stored(fingerprint: str, _card: ModelCard) -> predictions.Predictions:  # n
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _leak_effect(fingerprint: str, _card: ModelCard) -> effects.LeakEffect:  # noqa: ARG001 - part of the key
-    return effects.leak_effect(stored(_card), tables.leaked())
+    return effects.leak_effect(stored(_card), tables.leaked(), faults.near_leaks())
