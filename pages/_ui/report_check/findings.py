@@ -28,7 +28,7 @@ def show(findings: Iterable[Finding], *, key: str, opened: int = 1, of: str = ""
 
 def _one(finding: Finding, key: str) -> None:
     if finding.exact:
-        st.badge("Exact: no honest report can print this", icon=":material/calculate:", color="violet")
+        st.badge("Exact: follows whatever was rounded", icon=":material/calculate:", color="violet")
     else:
         st.badge(f"Test: p = {finding.p_value:.1g}".replace("e-", "e−"), icon=":material/casino:", color="orange")
     st.markdown("\n".join(f"{place}. {escaped(step)}" for place, step in enumerate(finding.steps, start=1)))

@@ -86,8 +86,8 @@ def _result() -> None:
     report = checked.report
     if checked.findings:
         count = len(checked.findings)
-        st.error(
-            f"**{count} finding{'s' if count > 1 else ''}**: this report cannot be what it seems.",
+        st.warning(
+            f"**{count} finding{'s follow' if count > 1 else ' follows'}** from these numbers alone, the gravest first.",
             icon=":material/report:",
         )
         findings.show(checked.findings, key="pasted")
