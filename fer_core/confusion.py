@@ -574,7 +574,7 @@ def _paired_difference(other: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[
 
 def _accumulated(truth: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
     """Count true and false ones among the images of at least each score, the highest first; equal scores as one."""
-    ranks = np.argsort(-scores, kind="stable")
+    ranks = np.argsort(-scores)  # equal scores may come in any order: only the last of them is kept
     truth, scores = truth[ranks], scores[ranks]
     last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1) if len(scores) else np.zeros(0, dtype=np.int64)
     true = np.cumsum(truth, dtype=np.float64)[last]

@@ -44,9 +44,13 @@ def rescue(study: Study, validation: Predictions | None, klass: int) -> None:
     """Draw what recall of a class is bought at what price."""
     name = EMOTIONS[klass]
     setting = study.setting
-    taus = sorted({*whatif.TAUS, setting.tau})
+    # Costs and thresholds need every score at every tau, not only the largest: half as many points keep the pace.
+    steps = 2 if setting.cost is not None or setting.abstains else 1
+    taus = sorted({*whatif.TAUS[::steps], setting.tau})
     shown = whatif.trade_off(study.labels, study.proba, setting, taus=taus)
-    chosen_on = whatif.trade_off(validation.labels, validation.proba, setting) if validation is not None else None
+    chosen_on = None
+    if validation is not None:
+        chosen_on = whatif.trade_off(validation.labels, validation.proba, setting, taus=taus)
     at, one, figures_at = shown.at(setting.tau), shown.at(1.0), shown.outcome
     recall, precision = figures_at.recall[:, klass], figures_at.precision[:, klass]
 

@@ -26,6 +26,8 @@ NUMBERS: Final = {"tau": (0.0, whatif.TAU_MAX, 0.0), "temp": (*whatif.TEMPERATUR
 COSTS: Final = {"score": "Highest score", "class": "Missing one class costs more", "table": "My own cost matrix"}
 
 _WANTED_RIGHT: Final = 0.9
+_KEPT: Final = "confusion_mixtures"
+_MOST_KEPT: Final = 4
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,20 @@ def mixed(choice: Choice, part: Selection, mixture: Mixture) -> Predictions:
     own = _own(choice.card, part, mixture.mirror)
     if not mixture.others:
         return own
+    # Kept in this visit for the next move of a slider: checking ten thousand rows again takes as long as the rest.
+    kept: dict[Any, Predictions] = st.session_state.setdefault(_KEPT, {})
+    key = (choice.card.fingerprint, part, mixture.mirror, *((c.fingerprint, weight) for c, weight in mixture.others))
+    if key in kept:
+        return kept[key]
     probas, weights = [own.proba], [1.0]
     for card, weight in mixture.others:
         probas.append(aligned(own, _own(card, part, mixture.mirror)).proba)
         weights.append(weight)
-    return Predictions(own.names, own.split, own.labels, whatif.mix(probas, weights))
+    result = Predictions(own.names, own.split, own.labels, whatif.mix(probas, weights))
+    while len(kept) >= _MOST_KEPT:
+        kept.pop(next(iter(kept)))
+    kept[key] = result
+    return result
 
 
 def aligned(own: Predictions, other: Predictions) -> Predictions:
