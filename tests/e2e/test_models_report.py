@@ -31,6 +31,7 @@ def test_the_leaderboard_the_curves_and_a_comparison_are_drawn(fresh, visit):
 
 
 def rows_differ(visitor) -> float:
+    visitor.page.get_by_text("Rows differ by").wait_for()  # widgets are loaded in parts, some after the script has run
     found = re.search(r"Rows differ by\s+([\d.]+) points", visitor.text)
     assert found, visitor.text
     return float(found[1])
@@ -51,7 +52,7 @@ def test_the_switch_collapses_the_matrix_and_a_pasted_report_is_checked(fresh, v
         visitor.page.get_by_role("button", name="Check it").click()
         visitor.page.wait_for_selector("text=This line is not understood")
         visitor.page.get_by_role("button", name="Example: the report’s table").click()
-        visitor.page.wait_for_selector("text=3 findings")
+        visitor.page.wait_for_selector("text=3 findings follow")
         visitor.settle()
         assert "precision" in box.input_value()
         visitor.page.get_by_role("button", name="Example: our own report").click()

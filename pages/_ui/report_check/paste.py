@@ -87,7 +87,8 @@ def _result() -> None:
     if checked.findings:
         count = len(checked.findings)
         st.warning(
-            f"**{count} finding{'s follow' if count > 1 else ' follows'}** from these numbers alone, the gravest first.",
+            f"**{count} finding{'s follow' if count > 1 else ' follows'}** from these numbers alone; the gravest "
+            "stands first.",
             icon=":material/report:",
         )
         findings.show(checked.findings, key="pasted")
