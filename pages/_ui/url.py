@@ -26,14 +26,21 @@ def is_new(key: str) -> bool:
     return key in st.query_params and st.query_params[key] != st.session_state[_WRITTEN].get(key)
 
 
+def is_gone(key: str) -> bool:
+    """Tell whether what this page had put into the address is not there any more: the back button was used."""
+    return st.session_state[_WRITTEN].get(key) is not None and key not in st.query_params
+
+
 def adopt(key: str, options: Sequence[str], default: str | None) -> str | None:
     """Give the widget of that key its value before it is drawn, and return it.
 
-    The address wins when it says something new (first visit, shared link, back button); else the choice made before,
-    where it is still among `options`; else `default`.
+    The address wins when it says something new (first visit, shared link, back button) or nothing any more (back
+    button); else the choice made before, where it is still among `options`; else `default`.
     """
     if is_new(key) and st.query_params[key] in options:
         st.session_state[key] = st.query_params[key]
+    elif is_gone(key):
+        st.session_state[key] = default
     if st.session_state.get(key) not in options:
         st.session_state[key] = default
     value: str | None = st.session_state[key]
@@ -41,10 +48,13 @@ def adopt(key: str, options: Sequence[str], default: str | None) -> str | None:
 
 
 def write(**choices: str | None) -> None:
-    """Put the choices into the address; a choice that is None is taken out of it."""
-    for key, value in choices.items():
-        if value is None:
-            st.query_params.pop(key, None)
-        elif st.query_params.get(key) != value:
-            st.query_params[key] = value
-        st.session_state[_WRITTEN][key] = value
+    """Put the choices into the address; a choice that is None is taken out of it.
+
+    All at once: each change of the address is an entry in the browser's history, to which its back button returns.
+    """
+    before = st.query_params.to_dict()
+    after = {**before, **choices}
+    wanted = {key: value for key, value in after.items() if value is not None}
+    if wanted != before:
+        st.query_params.from_dict(wanted)
+    st.session_state[_WRITTEN].update(choices)

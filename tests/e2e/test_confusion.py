@@ -132,6 +132,19 @@ def test_one_cell_after_another_can_be_clicked_and_closed(visitor):
     visitor.assert_sound()
 
 
+def test_the_back_button_returns_to_the_cell_before(visitor):
+    open_page(visitor)
+    for true, pred in (("disgust", "angry"), ("sad", "neutral")):
+        click(visitor, true, pred)
+        wait_for_cell(visitor, true, pred)
+    visitor.page.go_back()
+    wait_for_cell(visitor, "disgust", "angry")
+    visitor.page.go_back()
+    visitor.page.wait_for_selector("text=Click a cell")
+    assert address(visitor) == {}
+    visitor.assert_sound()
+
+
 def test_a_cell_is_opened_by_keyboard(visitor):
     open_page(visitor)
     visitor.page.get_by_text("The same as a table, for the keyboard").click()

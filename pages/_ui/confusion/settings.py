@@ -336,6 +336,8 @@ def _adopt_number(key: str, low: float, high: float, default: float) -> None:
     """Give a slider its value: from the address if that says something new, else what it had."""
     if url.is_new(key):
         st.session_state[key] = _number_of(st.query_params[key], low, high, default)
+    elif url.is_gone(key):
+        st.session_state[key] = default
     st.session_state.setdefault(key, default)
 
 

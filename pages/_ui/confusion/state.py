@@ -134,6 +134,8 @@ def cell() -> Cell | None:
         true, pred = st.query_params.get("true", ""), st.query_params.get("pred", "")
         if true in EMOTIONS and pred in ANSWERS:
             open_cell(true, pred)
+    elif url.is_gone("true"):
+        close_cell()
     found: Cell | None = st.session_state.get(_CELL)
     # Coming from another page, the address is empty and the cell is still open.
     url.write(true=found[0] if found else None, pred=found[1] if found else None)
