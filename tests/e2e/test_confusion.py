@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pages._ui import shell
 from tests.e2e.conftest import Server
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, write_faces
 
@@ -90,8 +89,6 @@ def test_a_clicked_cell_shows_its_faces_and_comes_back_by_its_address(visitor):
 
 
 def test_a_face_leads_onward_and_back_leads_to_the_same_cell(visitor):
-    if shell.find("dataset") is None:
-        pytest.skip("there is no page to lead to yet")
     open_page(visitor, "?true=disgust&pred=angry")
     visitor.page.locator(FACES).first.click()
     visitor.page.wait_for_url(re.compile(r"/dataset\?image=test"))
@@ -100,15 +97,6 @@ def test_a_face_leads_onward_and_back_leads_to_the_same_cell(visitor):
     visitor.page.go_back()
     wait_for_cell(visitor, "disgust", "angry")
     assert len(faces(visitor)) == 12
-
-
-def test_the_cell_leads_to_where_the_model_looked(visitor):
-    why = next((page for page in map(shell.find, ("why", "explain", "saliency")) if page), None)
-    if why is None:
-        pytest.skip("there is no such page yet")
-    open_page(visitor, "?true=disgust&pred=angry")
-    visitor.page.get_by_text("Why? Where the model looked").click()
-    visitor.page.wait_for_url(re.compile(rf"/{why.slug}\?.*pred=angry"))
 
 
 @pytest.mark.parametrize("place", [(0.06, 0.06), (0.94, 0.94), (0.5, 0.5)], ids=["corner", "far-corner", "number"])

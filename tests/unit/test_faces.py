@@ -103,7 +103,7 @@ class TestFinding:
         assert found.rotation == 0
         upright = faces.frame(faces.detect(portrait).faces[0]).angle
         assert faces.frame(found.faces[0]).angle == pytest.approx(upright + angle, abs=6)
-        assert likeness(faces.crop(found.image, found.faces[0]), portrait_crop) > 0.8  # 0.2 to 0.7 if it were left leaning
+        assert likeness(faces.crop(found.image, found.faces[0]), portrait_crop) > 0.8  # left leaning: 0.2 to 0.7
 
     def test_the_crop_does_not_depend_on_the_resolution_of_the_photo(self, portrait, portrait_crop):
         for scale in (0.3, 0.6, 2.5):

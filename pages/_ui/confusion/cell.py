@@ -27,9 +27,6 @@ from pages._ui.confusion.state import Cell, Choice
 FACES: Final = 16
 """Faces a page: four rows of four beside the matrix."""
 
-_WHY: Final = ("why", "explain", "saliency")
-"""Pages that show where a model looked; linked only once there is one."""
-
 
 def panel(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
     """Draw the cell."""
@@ -55,7 +52,7 @@ def panel(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        why = next(filter(None, map(shell.find, _WHY)), None)
+        why = shell.find("saliency")
         if why is not None:
             query = {"model": choice.card.id, "true": cell[0], "pred": cell[1], "image": str(rows.names[members[0]])}
             st.page_link(why.file, label="Why? Where the model looked", icon=why.icon, query_params=query)
