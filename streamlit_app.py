@@ -67,14 +67,14 @@ def show_finding(registry: Registry) -> None:
     """State the headline finding; every figure comes from the report's own tables and from the cards."""
     name, line = max(report_deck.OVERALL.items(), key=lambda entry: entry[1].accuracy.value)
     claims = [line.accuracy, report_deck.MOBILENET.accuracy]
-    figures = [("Published", " or ".join(components.percent(claim.value, claim.digits - 2) for claim in claims))]
+    figures = [("Published", " or ".join(components.percent(claim.value, 0) for claim in claims))]
     tested = [card for card in registry.servable if "all" in card.metrics]
     ours = [card for card in tested if card.id == REBUILT] + [card for card in tested[:1] if card.id != REBUILT]
     for card in ours:
         label = "Done again" if card.id == REBUILT else "Best model here"
         figures.append((label, components.percent(card.metrics["all"]["accuracy"])))
     st.subheader("A result that does not survive a second look", anchor=False)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for label, value in figures:
             st.metric(label, value, width="content")
     st.markdown(

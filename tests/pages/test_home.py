@@ -35,7 +35,7 @@ def test_the_headline_stands_there_with_figures_from_the_report_and_the_cards(ap
     page = app()
     assert not page.exception
     assert not page.error
-    assert figures(page) == {"Published": "42.98 % or 20 %", "Done again": "45.1 %", "Best model here": "70.3 %"}
+    assert figures(page) == {"Published": "43 % or 20 %", "Done again": "45.1 %", "Best model here": "70.3 %"}
     assert report_deck.CONCLUSION in sentences_of(page)
 
 
@@ -62,7 +62,7 @@ def test_without_a_model_the_finding_still_stands(app, models_dir, monkeypatch):
     monkeypatch.setenv("FER_MODELS_DIR", str(models_dir / "nowhere"))
     page = app()
     assert not page.exception
-    assert figures(page) == {"Published": "42.98 % or 20 %"}
+    assert figures(page) == {"Published": "43 % or 20 %"}
     assert "no model" in page.error[0].value
 
 
