@@ -53,7 +53,10 @@ def cell(visitor, true: str, pred: str):
 
 def click(visitor, true: str, pred: str, *, at: tuple[float, float] = (0.5, 0.5)) -> None:
     """Click a place of a cell, given as shares of its width and height, with the mouse."""
-    box = cell(visitor, true, pred).first.bounding_box()
+    visitor.settle()
+    place, box = cell(visitor, true, pred).first, None
+    while box != (box := place.bounding_box()):  # the chart is laid out again once the page's width is known
+        visitor.page.wait_for_timeout(250)
     visitor.page.mouse.click(box["x"] + box["width"] * at[0], box["y"] + box["height"] * at[1])
 
 
