@@ -149,8 +149,8 @@ def classes(counts: NDArray[np.int64], *, shares: bool = False, log: bool = Fals
             showlegend=False,
         )
         # the legend tells shades apart, not classes: an empty bar in grey stands for each
-        marker = {"color": COLORS["neutral"], "opacity": _SHADES[usage]}
-        figure.add_bar(x=NAMES[:1], y=[None], name=usage, marker=marker, offsetgroup=usage)
+        grey = {"color": COLORS["neutral"]}  # a legend shows the opacity of the trace, not of its marker
+        figure.add_bar(x=NAMES[:1], y=[None], name=usage, marker=grey, opacity=_SHADES[usage], offsetgroup=usage)
     unit = "% of the images of a part" if shares else "images"
     figure.update_layout(
         barmode="group",
