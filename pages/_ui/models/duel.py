@@ -180,10 +180,10 @@ def _surest(found: Disagreements) -> None:
         for row in range(count)
     ]
     images = loaders.fer2013()
-    if images is not None:
+    dataset, place = images or (None, {})
+    shown = [entry for entry in said if entry[0] in place][:FACES]
+    if dataset is not None and shown:
         st.markdown("**The surest disagreements**: each puts its own answer far above the other’s")
-        dataset, place = images
-        shown = said[:FACES]
         browser = shell.find("dataset") is not None
         st.html(
             thumbnails.grid_html(
