@@ -141,6 +141,7 @@ def test_a_chart_is_downloaded_as_numbers_and_as_a_picture(visit, without_images
         visitor.page.locator("[data-testid=stExpander] summary").first.click()
         button = visitor.page.locator("[data-testid=stDownloadButton] button").first
         button.wait_for(state="visible")
+        visitor.settle()
         with visitor.page.expect_download() as download:
             button.click()
         text = Path(download.value.path()).read_text()
