@@ -33,7 +33,7 @@ LEANING: Final = 25.0
 CLOSE: Final = 0.10
 """Two scores that differ by less are close."""
 UNSURE_SCORE: Final = 0.8
-"""Below this score of the detector, a face is doubtful; 5 % of FER2013's own faces."""
+"""Below this score of the detector, a face is doubtful; 1 % of the faces found in FER2013."""
 
 
 class PredictsScores(Protocol):

@@ -28,11 +28,11 @@ SIDE: Final = 48
 """Side of a crop, px: that of FER2013."""
 
 # --- How FER2013 is framed: medians over faces of Training, as fractions of the crop, made symmetric. docs/framing.md
-EYES: Final = ((0.308, 0.376), (0.692, 0.376))
-MOUTH: Final = ((0.339, 0.759), (0.661, 0.759))
-NOSE_SHIFT: Final = 0.5
+EYES: Final = ((0.313, 0.382), (0.687, 0.382))
+MOUTH: Final = ((0.344, 0.758), (0.656, 0.758))
+NOSE_SHIFT: Final = 0.75
 """A turned head: the frame's centre lies this far against the offset of the nose tip (both in crop widths)."""
-BOX_TO_SIDE: Final = 1.22
+BOX_TO_SIDE: Final = 1.24
 """Side of the crop over the width of YuNet's box, for the rare face whose landmarks coincide."""
 TIGHTEN: Final = 0.95
 """The frame is made this much smaller than the median one: too much margin costs more accuracy than too little."""
@@ -58,6 +58,7 @@ WEAK_SCORE: Final = 0.3
 _PROMISING = 0.5  # below, in the first look, only the best two are looked at closely, and only if there are no others
 _UNCONFIRMED = 0.8  # a face that is not seen again in the closer look needs this score in the first
 _TURN_GAIN = 0.05  # a turned view must score this much better than the upright one
+_SAME_FACE = 0.1  # answers whose scores are this close to the best count for where the face is
 _LEANING = 6.0  # a face that leans more than it was turned, degrees, is looked at again
 _FEW_PIXELS = 32  # faces smaller than this in the first copy: others may have been missed
 _TOO_LARGE = 300  # YuNet was trained on faces of up to about this size, px
@@ -69,11 +70,13 @@ TINY_SIDE: Final = 64
 ICON_SIDE: Final = 128
 """A roughly square picture up to this side is taken for a face crop if no face can be located in it; px."""
 SMALL_CROP_SIDE: Final = 320
-"""Up to this side a nearly square picture is taken for a crop even if the face that fills it has a low score; px."""
+"""Up to this side a nearly square picture is taken for a crop on a weaker hint: something like a face covers much of
+it; px."""
 WHOLE_OVERLAP: Final = 0.65
 """A nearly square picture whose face would be framed with this overlap (intersection over union) is a crop already."""
-_ROUGHLY_SQUARE: Final = 1.5
-_NEARLY_SQUARE: Final = 1.2
+_HINT_OVERLAP = 0.2  # how much of such a picture the box must cover
+_ROUGHLY_SQUARE = 1.5
+_NEARLY_SQUARE = 1.2
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,10 @@ def detect(image: NDArray[np.uint8]) -> Detection:
 
     rotation, image, faces = _upright(image)
     sure = [face for face in faces if face.score >= MIN_SCORE]
-    hints = sure or (faces if longer <= SMALL_CROP_SIDE else [])
-    fills = aspect <= _NEARLY_SQUARE and len(sure) <= 1 and any(_fills(image, face) for face in hints)
+    fills = aspect <= _NEARLY_SQUARE and (
+        (len(sure) == 1 and _fills(image, sure[0]))
+        or (not sure and longer <= SMALL_CROP_SIDE and any(_covers(image, face) for face in faces))
+    )
     if fills or (not sure and longer <= ICON_SIDE and aspect <= _ROUGHLY_SQUARE):
         sure = [_whole(image)]
     return Detection(image, rotation, tuple(sorted(sure, key=lambda face: face.box[0] + face.box[2] / 2)))
@@ -275,11 +280,12 @@ class _Detector:
             logging.setLogLevel(level)
         self._lock = threading.Lock()
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return (n, 15): box, landmarks, score 0-1."""
+    def __call__(self, rgb: NDArray[np.uint8], *, merge: bool = True) -> NDArray[np.float64]:
+        """Return (n, 15): box, landmarks, score 0-1; a row a face, or all the network gives if not `merge`."""
         bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         with self._lock:
             self._net.setInputSize((bgr.shape[1], bgr.shape[0]))
+            self._net.setNMSThreshold(0.3 if merge else 1.0)
             found = self._net.detect(bgr)[1]
         rows = np.empty((0, 15)) if found is None else np.asarray(found, np.float64)
         rows = rows[np.isfinite(rows).all(axis=1)]
@@ -323,7 +329,7 @@ def _find(image: NDArray[np.uint8]) -> list[Face]:
     faces: list[Face] = []
     for candidate in _candidates(image):
         face = _look_closely(image, candidate)
-        if face is not None and all(overlap(face.box, other.box) < 0.4 for other in faces):
+        if all(overlap(face.box, other.box) < 0.4 for other in faces):
             faces.append(face)
     return faces
 
@@ -369,7 +375,7 @@ def _look_beyond_the_edge(image: NDArray[np.uint8]) -> list[Face]:
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     margin = max(image.shape[:2]) // 3
-    wide = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    wide = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=_mean(image))
     faces = []
     for face in _look(wide, max(*wide.shape[:2], SMALL_SIDE)):
         x, y, w, h = face.box
@@ -378,8 +384,8 @@ def _look_beyond_the_edge(image: NDArray[np.uint8]) -> list[Face]:
     return faces
 
 
-def _look_closely(image: NDArray[np.uint8], face: Face) -> Face | None:
-    """Look at one face by itself, turned until it stands; return it with exact landmarks, ``None`` if it is none."""
+def _look_closely(image: NDArray[np.uint8], face: Face) -> Face:
+    """Look at one face by itself, turned until it stands; return it with exact landmarks and a score to trust."""
     x, y, w, h = face.box
     side = max(w * BOX_TO_SIDE, h * BOX_TO_SIDE * 0.75)
     around = Frame(x + w / 2, y + h / 2, side, 0.0)
@@ -391,8 +397,9 @@ def _look_closely(image: NDArray[np.uint8], face: Face) -> Face | None:
             view = _look_at(image, replace(around, angle=angle))
             if view is not None and view.score > (best.score + _TURN_GAIN if best else 0.0):
                 best, seen_at = view, angle
-    if best is None:
-        return face if face.score >= _UNCONFIRMED else None
+    if best is None or best.score < MIN_SCORE:
+        confirmed = face.score if face.score >= _UNCONFIRMED else min(face.score, best.score if best else WEAK_SCORE)
+        return replace(face, score=confirmed)
     for _ in range(2):
         square = frame(best)
         if abs((square.angle - seen_at + 180) % 360 - 180) < _LEANING:
@@ -407,11 +414,15 @@ def _look_closely(image: NDArray[np.uint8], face: Face) -> Face | None:
 def _look_at(image: NDArray[np.uint8], square: Frame) -> Face | None:
     """Return the best face about the centre of a leaning square, seen in a patch twice as wide."""
     wide = replace(square, side=2 * square.side)
-    patch = cut(image, wide, PATCH_SIDE, detail=1)
-    rows = [row for row in _detector()(patch) if np.abs(row[:2] + row[2:4] / 2 - PATCH_SIDE / 2).max() < PATCH_SIDE / 6]
-    if not rows:
+    patch = cut(image, wide, PATCH_SIDE, detail=1, repeat_edge=False)
+    rows = _detector()(patch, merge=False)
+    rows = rows[np.abs(rows[:, :2] + rows[:, 2:4] / 2 - PATCH_SIDE / 2).max(axis=1) < PATCH_SIDE / 6]
+    if not len(rows):
         return None
-    row = max(rows, key=lambda row: float(row[14]))
+    # The network answers from several cells; their mean is steadier than the best one.
+    best = rows[rows[:, 14].argmax()]
+    same = [row for row in rows if row[14] > best[14] - _SAME_FACE and overlap(tuple(row[:4]), tuple(best[:4])) > 0.6]
+    row = np.average(same, axis=0, weights=[other[14] - best[14] + _SAME_FACE for other in same])
     turn, step = np.radians(square.angle), wide.side / PATCH_SIDE
     matrix = step * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)]) - PATCH_SIDE / 2
@@ -420,7 +431,7 @@ def _look_at(image: NDArray[np.uint8], square: Frame) -> Face | None:
     if abs(np.sin(turn)) > abs(np.cos(turn)):
         w, h = h, w
     box = (float(centre[0]) - w / 2, float(centre[1]) - h / 2, w, h)
-    return Face(box, float(row[14]), np.array(landmarks, np.float32))
+    return Face(box, float(best[14]), np.array(landmarks, np.float32))
 
 
 def _dominant_quarter(faces: list[Face]) -> int:
@@ -442,6 +453,11 @@ def _fills(image: NDArray[np.uint8], face: Face) -> bool:
     side = square.side / TIGHTEN
     height, width = image.shape[:2]
     return overlap((square.x - side / 2, square.y - side / 2, side, side), (0.0, 0.0, width, height)) >= WHOLE_OVERLAP
+
+
+def _covers(image: NDArray[np.uint8], face: Face) -> bool:
+    """Tell whether a face, however doubtful, covers much of the picture."""
+    return overlap(face.box, (0.0, 0.0, image.shape[1], image.shape[0])) >= _HINT_OVERLAP
 
 
 def _whole(image: NDArray[np.uint8]) -> Face:
@@ -469,11 +485,34 @@ def _check(image: NDArray[np.uint8]) -> None:
 
 
 def cut(
-    image: NDArray[np.uint8], square: Frame, size: int, *, grey: bool = False, detail: int = 4
+    image: NDArray[np.uint8],
+    square: Frame,
+    size: int,
+    *,
+    grey: bool = False,
+    detail: int = 4,
+    repeat_edge: bool = True,
 ) -> NDArray[np.uint8]:
     """Cut a leaning square out, without aliasing: near the photo's resolution first, then averaged down.
 
-    Of a very large face only `detail` times the pixels of the result (on a side) are warped: all would be slow.
+    Parameters
+    ----------
+    image : ndarray of shape (H, W, 3), uint8
+        RGB.
+    square : Frame
+        What to cut out, in px of `image`.
+    size : int
+        Side of the result, px.
+    grey : bool
+        Give grey values, not RGB.
+    detail : int
+        Of a very large square only `detail` times the pixels of the result (on a side) are warped: all would be slow.
+    repeat_edge : bool
+        What is beyond the photo: its outermost pixels, repeated, or one colour, the mean of what is near.
+
+    Returns
+    -------
+    ndarray of shape (size, size, 3) or (size, size), uint8
     """
     _check(image)
     part, left, top = _surroundings(image, square)
@@ -494,7 +533,12 @@ def cut(
     origin = np.array([x - 0.5, y - 0.5]) - matrix @ np.full(2, (target - 1) / 2)
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_CUBIC if side < size else cv2.INTER_LINEAR)
     result = cv2.warpAffine(
-        part, np.column_stack([matrix, origin]), (target, target), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        part,
+        np.column_stack([matrix, origin]),
+        (target, target),
+        flags=flags,
+        borderMode=cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT,
+        borderValue=() if repeat_edge else _mean(part),
     )
     if copies > 1:
         result = cv2.resize(result, (size, size), interpolation=cv2.INTER_AREA)
@@ -511,3 +555,7 @@ def _surroundings(image: NDArray[np.uint8], square: Frame) -> tuple[NDArray[np.u
     right = int(np.clip(np.ceil(square.x + reach), left + 1, width))
     bottom = int(np.clip(np.ceil(square.y + reach), top + 1, height))
     return np.ascontiguousarray(image[top:bottom, left:right]), left, top
+
+
+def _mean(image: NDArray[np.uint8]) -> tuple[float, ...]:
+    return tuple(cv2.mean(image)[: image.shape[2] if image.ndim == 3 else 1])

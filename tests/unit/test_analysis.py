@@ -186,7 +186,7 @@ class TestCautions:
         assert of("wolfgang-pauli") == [["turned"]]
         assert of("sideways") == [["rotated"]]
         assert {"small", "blurred"} <= set(of("far-and-blurred")[0])
-        assert all("small" in found for found in of("solvay-1927"))
+        assert sum("small" in found for found in of("solvay-1927")) >= 25
 
     def test_sentences_are_about_the_picture_and_end_with_a_full_stop(self):
         everything = cautions(

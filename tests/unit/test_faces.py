@@ -110,11 +110,11 @@ class TestFinding:
             resized = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             found = faces.detect(resized)
             assert len(found.faces) == 1
-            assert likeness(faces.crop(resized, found.faces[0]), portrait_crop) > 0.95
+            assert likeness(faces.crop(resized, found.faces[0]), portrait_crop) > 0.93
 
     def test_a_mirrored_view_of_an_array_is_a_photo_too(self, portrait, portrait_crop):
         found = faces.detect(portrait[:, ::-1])
-        assert likeness(faces.crop(portrait[:, ::-1], found.faces[0])[:, ::-1], portrait_crop) > 0.8
+        assert likeness(faces.crop(portrait[:, ::-1], found.faces[0])[:, ::-1], portrait_crop) > 0.9
 
     def test_threads_get_the_same_faces_as_one_after_the_other(self):
         photos = [photo(sample_id) for sample_id in ONE_FACE[:4]] * 4
@@ -278,7 +278,7 @@ def test_the_detector_is_the_published_file_with_its_licence():
 @pytest.mark.data
 @pytest.mark.skipif(not os.environ.get("FER_DATA_DIR"), reason="FER_DATA_DIR is not set")
 class TestFer2013AsPhotos:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def originals(self):
         from fer_core.data.fer2013 import open_dataset
 
