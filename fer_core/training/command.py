@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer_core.settings import ROOT, Settings
-from fer_core.training.recipe import RECIPES, get_recipe
+from fer_core.training.recipe import RECIPES, Recipe, get_recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +30,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def targets(
+    recipe: Recipe, names: NDArray[np.str_], labels: NDArray[np.int64], settings: Settings
+) -> NDArray[np.float32]:
+    """Return what the loss compares with, ``(N, 7)`` float32, each row a distribution over the classes.
+
+    With the targets ``ferplus`` that is the distribution of the votes over the seven classes; an image that FER+ does
+    not know, or has no vote of these seven for, keeps its label.
+
+    Raises
+    ------
+    DatasetMissing
+        If the recipe needs the votes and ``FERPLUS_CSV`` does not name them.
+    """
+    import numpy as np
+
+    from fer_core.training.loop import one_hot
+
+    hard = one_hot(labels)
+    if recipe.targets == "labels":
+        return hard
+    from fer_core.data.ferplus import open_votes
+    from fer_core.evaluation.agreement import distribution
+
+    counts, known = open_votes(settings=settings).of(names.tolist())
+    shares = distribution(counts)
+    usable = known & np.isfinite(shares).all(axis=1)
+    return np.where(usable[:, None], shares, hard).astype(np.float32)
+
+
 def run(args: argparse.Namespace) -> int:
     """Train and export; return the exit code."""
     import numpy as np
@@ -32,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from fer_core.data import fer2013, splits
     from fer_core.training.export import export
     from fer_core.training.frozen import train_frozen
-    from fer_core.training.loop import TrainingData, one_hot, train
+    from fer_core.training.loop import TrainingData, train
     from fer_core.training.words import words_for
 
     recipe = get_recipe(args.network.replace("-", "_"), args.recipe)
@@ -44,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     train_rows, val_rows = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
     data = TrainingData(
         train_images=dataset.images[train_rows],
-        train_targets=one_hot(dataset.labels[train_rows]),
+        train_targets=targets(recipe, dataset.names[train_rows], dataset.labels[train_rows], settings),
         train_labels=dataset.labels[train_rows],
         val_images=dataset.images[val_rows],
         val_labels=dataset.labels[val_rows],

@@ -126,3 +126,22 @@ def test_augmentation_is_decided_by_its_generator_alone() -> None:
     other = augment(faces, 64, FACE_AUGMENTATION, np.random.default_rng(8))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_path: Path) -> None:
+    from fer_core.data.ferplus import row_map
+    from fer_core.errors import DatasetMissing
+    from fer_core.settings import Settings
+    from fer_core.training.command import targets
+
+    name = next(iter(row_map()))
+    votes = tmp_path / "votes.csv"
+    columns = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    votes.write_text(f"row,{columns}\n{row_map()[name]},1,0,0,0,3,4,0,1,1,0\n")
+    names, labels = np.array([name, "train/fear/Training_0.jpg"]), np.array([0, 2])
+    recipe = get_recipe("mobilenet", "improved").with_overrides(targets="ferplus")
+    soft = targets(recipe, names, labels, Settings(ferplus_csv=votes))
+    np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
+    np.testing.assert_array_equal(soft[1], [0, 0, 1, 0, 0, 0, 0])
+    with pytest.raises(DatasetMissing, match="FERPLUS_CSV"):
+        targets(recipe, names, labels, Settings())
