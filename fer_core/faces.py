@@ -67,7 +67,7 @@ _MIN_FACE = 10  # smaller boxes hold nothing to classify, px of the photo
 # --- When the picture itself is the crop
 TINY_SIDE: Final = 64
 """A roughly square picture up to this side is a face crop, as those of FER2013 are; px."""
-ICON_SIDE: Final = 128
+ICON_SIDE: Final = 224
 """A roughly square picture up to this side is taken for a face crop if no face can be located in it; px."""
 SMALL_CROP_SIDE: Final = 320
 """Up to this side a nearly square picture is taken for a crop on a weaker hint: something like a face covers much of
