@@ -31,6 +31,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "data": Command("fer_core.data.command", "check, download and describe FER2013"),
     "train": Command("fer_core.training.command", "train a network by a recipe and write its model folder"),
     "evaluate": Command("fer_core.evaluation.command", "recompute cards and the README from stored predictions"),
+    "export": Command("fer_core.export", "write a model's served files anew from its weights"),
+    "explain": Command("fer_core.explain.command", "explain a photo, or write the atlas and ledger of a model"),
     "benchmark": Command("fer_core.benchmark", "measure start, stages, throughput and memory on this machine"),
 }
 

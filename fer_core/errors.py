@@ -29,3 +29,7 @@ class ModelNotFound(FerError):
 
 class TrainingError(FerError):
     """A training run cannot start or go on: wrong recipe, foreign checkpoint, missing weights."""
+
+
+class ExplainError(FerError):
+    """An explanation was asked for that this model cannot give: no such layer, no weights, a nested graph."""

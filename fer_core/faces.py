@@ -389,12 +389,12 @@ def _look_closely(image: NDArray[np.uint8], face: Face) -> Face:
     x, y, w, h = face.box
     side = max(w * BOX_TO_SIDE, h * BOX_TO_SIDE * 0.75)
     around = Frame(x + w / 2, y + h / 2, side, 0.0)
-    best, seen_at = _look_at(image, around), 0.0
+    best, seen_at = look_at(image, around), 0.0
     for angles, enough in (((90.0, 180.0, -90.0), SURE_SCORE), ((45.0, -45.0, 135.0, -135.0), 0.75)):
         if best is not None and best.score >= enough:
             continue
         for angle in angles:
-            view = _look_at(image, replace(around, angle=angle))
+            view = look_at(image, replace(around, angle=angle))
             if view is not None and view.score > (best.score + _TURN_GAIN if best else 0.0):
                 best, seen_at = view, angle
     if best is None or best.score < MIN_SCORE:
@@ -404,15 +404,23 @@ def _look_closely(image: NDArray[np.uint8], face: Face) -> Face:
         square = frame(best)
         if abs((square.angle - seen_at + 180) % 360 - 180) < _LEANING:
             break
-        view = _look_at(image, square)
+        view = look_at(image, square)
         if view is None or view.score < best.score - _TURN_GAIN:
             break
         best, seen_at = view, square.angle
     return best
 
 
-def _look_at(image: NDArray[np.uint8], square: Frame) -> Face | None:
-    """Return the best face about the centre of a leaning square, seen in a patch twice as wide."""
+def look_at(image: NDArray[np.uint8], square: Frame) -> Face | None:
+    """Return the best face about the centre of a leaning square, seen in a patch twice as wide; weak ones too.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W, 3), uint8
+        RGB. In it the face should stand upright once the square does.
+    square : Frame
+        About as wide as the crop of the face.
+    """
     wide = replace(square, side=2 * square.side)
     patch = cut(image, wide, PATCH_SIDE, detail=1, repeat_edge=False)
     rows = _detector()(patch, merge=False)

@@ -43,6 +43,12 @@ PREDICTIONS_FILE: Final = "predictions.parquet"
 MIRROR_FILE: Final = "predictions_mirror.parquet"
 """As ``predictions.parquet``, for the mirrored image: the mean of both is the test-time mirror."""
 HISTORY_FILE: Final = "history.csv"
+HEAD_FILE: Final = "head.npz"
+"""The dense layers between the pooled feature maps and the logits, see :mod:`fer_core.explain.head`."""
+ATLAS_FILE: Final = "atlas.npz"
+"""Mean faces and heat maps of the cells of the confusion matrix, see :mod:`fer_core.explain.atlas`."""
+LEDGER_FILE: Final = "ledger.json"
+"""Why images of a class are not answered with its label, see :mod:`fer_core.explain.ledger`."""
 README_FILE: Final = "README.md"
 
 FORMAT: Final = 1

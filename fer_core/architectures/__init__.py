@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import TrainingError
+from fer_core.errors import ModelContractError, TrainingError
 
 if TYPE_CHECKING:
     from fer_core.preprocessing import InputSpec
+    from fer_core.registry import ModelCard
 
 TABLE: Final[dict[str, str]] = {
     "custom_cnn": "fer_core.architectures.custom_cnn",
@@ -92,4 +93,29 @@ def build(architecture: str, options: BuildOptions) -> Network:
     if architecture not in TABLE:
         raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(sorted(TABLE))}.")
     network: Network = import_module(TABLE[architecture]).build(options)
+    return network
+
+
+def from_card(card: ModelCard) -> Network:
+    """Build the network of a model folder and load its weights.
+
+    Raises
+    ------
+    ModelContractError
+        If the folder holds no weights, they are not those of its card, or the card does not say how to build it.
+    TrainingError
+        If the architecture is unknown, or the weights do not fit it.
+    """
+    from fer_core.architectures.common import load_weights
+    from fer_core.registry import WEIGHTS_FILE
+
+    card.verify(WEIGHTS_FILE)
+    try:
+        options = BuildOptions(**{**card.training["build"], "backbone_weights": "none"})
+    except (KeyError, TypeError) as error:
+        raise ModelContractError(
+            f"The card of “{card.id}” does not say how its network is built, so it cannot be opened in Keras."
+        ) from error
+    network = build(card.architecture, options)
+    load_weights(network.model, str(card.path(WEIGHTS_FILE)))
     return network

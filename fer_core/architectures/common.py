@@ -66,7 +66,7 @@ def load_weights(model: Any, path: str) -> None:
         If the file is missing or holds the weights of another network.
     """
     if not Path(path).is_file():
-        raise TrainingError(f"There is no weights file {path}. Give --backbone-weights imagenet, a path, or none.")
+        raise TrainingError(f"There is no weights file {path}. Give --backbone-weights or --initial-weights another.")
     try:
         model.load_weights(path)
     except Exception as error:

@@ -21,7 +21,6 @@ The same data and model give the same files.
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from fer_core.arrays import write_arrays
 from fer_core.data import people, quality, splits
 from fer_core.data.catalogue import Catalogue, pack
 from fer_core.data.fer2013 import Fer2013
@@ -91,10 +91,10 @@ def from_images(dataset: Fer2013, folder: Path, say: Say) -> None:
         measured.contrast.astype(np.float32),
         measured.sharpness.astype(np.float32),
     )
-    _write_arrays(folder / "images.npz", pack(catalogue))
+    write_arrays(folder / "images.npz", pack(catalogue))
     shown = measured.contrast >= quality.BLANK_CONTRAST
     mean, deviation = class_faces(faces.images[shown], faces.labels[shown])
-    _write_arrays(folder / "faces.npz", {"mean": mean.astype(np.float16), "std": deviation.astype(np.float16)})
+    write_arrays(folder / "faces.npz", {"mean": mean.astype(np.float16), "std": deviation.astype(np.float16)})
     _write_rows(
         folder / "blank.csv",
         ("image", "kind", "brightness", "contrast"),
@@ -228,7 +228,7 @@ def from_features(card: ModelCard, dataset: Fer2013, folder: Path, say: Say) -> 
     reduced = PCA(components, random_state=_SEED).fit_transform(features[drawn])
     perplexity = min(30.0, (len(drawn) - 1) / 3)
     xy = TSNE(2, perplexity=perplexity, init="pca", random_state=_SEED, n_jobs=1).fit_transform(reduced)
-    _write_arrays(
+    write_arrays(
         folder / "map.npz",
         {
             "image": drawn.astype(np.uint16),
@@ -287,19 +287,6 @@ def _write_rows(path: Path, header: tuple[str, ...], rows: Iterable[Iterable[obj
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write an npz file whose bytes depend on the arrays only (NumPy's own dates its entries)."""
-    import zipfile
-
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(), zipfile.ZIP_DEFLATED
-            )
 
 
 def _write_document(path: Path, content: dict[str, Any]) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_core.architectures import BuildOptions, build
+from fer_core.architectures import from_card
 from fer_core.classifier import load_classifier
 from fer_core.cli import COMMANDS, main
-from fer_core.registry import MIRROR_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, load_registry
+from fer_core.registry import MIRROR_FILE, PREDICTIONS_FILE, ModelCard, load_registry
 from fer_core.settings import ROOT
 from fer_core.training.recipe import RECIPES
 
@@ -63,9 +63,7 @@ def test_stored_predictions_cover_every_test_and_validation_image_once(card: Mod
 def test_onnx_and_keras_give_the_same_logits(card: ModelCard) -> None:
     from fer_core.training.loop import predict_logits
 
-    options = BuildOptions(**{**card.training["build"], "backbone_weights": "none"})
-    network = build(card.architecture, options)
-    network.model.load_weights(card.path(WEIGHTS_FILE))
+    network = from_card(card)
     faces = np.random.default_rng(0).integers(0, 256, (16, 48, 48), dtype=np.uint8)
     np.testing.assert_allclose(load_classifier(card).logits(faces), predict_logits(network, faces), atol=1e-4)
     assert network.input == card.input
