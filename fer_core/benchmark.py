@@ -1,6 +1,7 @@
 """``python -m fer_core benchmark``: how fast and how large the path from a photo to scores is on this machine.
 
-What each figure means is said in :data:`INTRODUCTION`, which heads the file that ``--write`` makes.
+What each figure means is said in :data:`INTRODUCTION`, which heads the file that ``--write`` makes. With ``--training``
+the steps of training are measured instead, see :mod:`fer_core.training.speed`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fer_core.classifier import Classifier
+    from fer_core.training.speed import Speed
 
 BATCHES: Final = (1, 16, 64)
 PREDICTIONS: Final = 1000
@@ -37,6 +39,7 @@ STARTS: Final = 5
 REPEATS: Final = 50
 
 BEGIN: Final = "<!-- benchmark: written by `python -m fer_core benchmark --write` -->"
+BEGIN_TRAINING: Final = "<!-- benchmark: written by `python -m fer_core benchmark --training --write` -->"
 END: Final = "<!-- benchmark: end -->"
 
 TARGETS: Final = {
@@ -59,6 +62,17 @@ Measured by `python -m fer_core benchmark --write docs/performance.md`, on a mac
   keeps all cores busy; they go through the network in chunks of eight, which keeps memory small.
 - **Growth**: resident memory of one process over predictions of mixed sizes (1 to 64 faces, each tenth a whole photo).
 """
+
+INTRODUCTION_TRAINING: Final = """# Training
+
+Measured by `python -m fer_core benchmark --training`, on a machine that does nothing else meanwhile.
+"""
+
+BUSY: Final = 0.5
+"""Load of the machine before measuring, in processes, above which the figures say so."""
+
+PACKAGES: Final = ("numpy", "onnxruntime", "opencv-python-headless", "pillow")
+PACKAGES_TRAINING: Final = ("numpy", "opencv-python-headless", "tensorflow", "keras")
 
 _MEGABYTE: Final = 1024 * 1024
 _MIXED_BATCHES: Final = (1, 1, 1, 2, 1, 5, 1, 16, 64)
@@ -115,22 +129,38 @@ class Report:
     memory: Memory
 
 
+@dataclass(frozen=True)
+class TrainingReport:
+    """What one run with ``--training`` measured."""
+
+    date: str
+    machine: Machine
+    load: float | None
+    speeds: list[Speed]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--model", metavar="ID", help="model to measure (default: the best one)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--model", metavar="ID", help="model to measure (default: the best one)")
+    what.add_argument("--training", action="store_true", help="measure the steps of training instead; takes minutes")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", metavar="FILE", type=Path, help="also put the table into this Markdown file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and write where asked to; return the exit code."""
-    registry = load_registry(Settings.from_environment().models_dir)
-    card = registry.get(args.model) if args.model else registry.default
-    report = measure(card)
-    text = json.dumps(to_json(report), indent=2) if args.json else to_markdown(report)
-    sys.stdout.write(text + "\n")
+    report: Report | TrainingReport
+    if args.training:
+        report = measure_training()
+        text, begin, introduction = training_to_markdown(report), BEGIN_TRAINING, INTRODUCTION_TRAINING
+    else:
+        registry = load_registry(Settings.from_environment().models_dir)
+        report = measure(registry.get(args.model) if args.model else registry.default)
+        text, begin, introduction = to_markdown(report), BEGIN, INTRODUCTION
+    sys.stdout.write((json.dumps(to_json(report), indent=2) if args.json else text) + "\n")
     if args.write:
-        write_section(args.write, to_markdown(report))
+        write_section(args.write, text, begin=begin, introduction=introduction)
     return 0
 
 
@@ -144,7 +174,7 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
     FerError
         If the model cannot be served, or a fresh process fails.
     """
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = load_average()
     start = measure_start(card, starts)
 
     from fer_core.classifier import load_classifier
@@ -153,7 +183,7 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
     photo = samples.load(samples.BENCHMARK_ID)
     spec = card.input
     return Report(
-        date=datetime.now(UTC).date().isoformat(),
+        date=today(),
         machine=machine(),
         load=load,
         model=card.id,
@@ -164,6 +194,14 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
         faces_per_second=measure_throughput(classifier, repeats),
         memory=measure_memory(classifier, photo, predictions),
     )
+
+
+def measure_training() -> TrainingReport:
+    """Measure the training steps of the project's recipes; takes about ten minutes."""
+    from fer_core.training import speed
+
+    load = load_average()
+    return TrainingReport(today(), machine(PACKAGES_TRAINING), load, speed.measure())
 
 
 def measure_start(card: ModelCard, runs: int) -> Start:
@@ -258,13 +296,22 @@ def peak_of_children_mb() -> float | None:
     return _peak_mb("RUSAGE_CHILDREN")
 
 
-def machine() -> Machine:
-    """Describe this machine, as far as the platform tells without extra packages."""
+def load_average() -> float | None:
+    """Return how many processes wanted to run over the last minute; None where the platform does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def today() -> str:
+    """Return the date, UTC, as ``2026-01-31``."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def machine(packages: Sequence[str] = PACKAGES) -> Machine:
+    """Describe this machine, as far as the platform tells without extra packages, and the versions of `packages`."""
     from importlib.metadata import version
 
     from fer_core.classifier import available_cores
 
-    packages = ("numpy", "onnxruntime", "opencv-python-headless", "pillow")
     return Machine(
         cpu=_cpu(),
         cores=available_cores(),
@@ -275,16 +322,14 @@ def machine() -> Machine:
     )
 
 
-def to_json(report: Report) -> dict[str, object]:
+def to_json(report: Report | TrainingReport) -> dict[str, object]:
     """Return the report as what ``json.dump`` writes."""
     return asdict(report)
 
 
 def to_markdown(report: Report) -> str:
     """Return the report as Markdown tables, each figure beside the limit that the project sets itself."""
-    where, start, memory = report.machine, report.start, report.memory
-    ram = "" if where.memory_gb is None else f", {where.memory_gb:.0f} GB"
-    versions = ", ".join(f"{name} {version}" for name, version in where.versions.items())
+    start, memory = report.start, report.memory
     rows = [
         ("Fresh process to printed scores, median", start.seconds, "s", 2, TARGETS["start_seconds"]),
         ("Fresh process, peak memory", start.peak_mb, "MB", 0, TARGETS["start_peak_mb"]),
@@ -307,7 +352,7 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"Model `{report.model}` (input {report.model_input}, {report.model_mb:.1f} MB), {report.date}.",
         "",
-        f"Machine: {where.cpu}, {where.cores} cores{ram}, {where.os}, Python {where.python}; {versions}.",
+        _machine_in_words(report.machine),
         "",
         "| what | measured | limit |",
         "|---|---:|---:|",
@@ -315,24 +360,51 @@ def to_markdown(report: Report) -> str:
     for what, value, unit, digits, limit in rows:
         shown = "n/a" if value is None else f"{value:.{digits}f} {unit}"
         lines.append(f"| {what} | {shown} | {'' if limit is None else f'{limit:g} {unit}'} |")
-    if report.load is not None and report.load > 0.5:
-        lines += ["", f"The machine was doing something else (load {report.load:.1f}): the times may be too long."]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_busy(report.load)])
 
 
-def write_section(path: Path, text: str) -> None:
-    """Put `text` between the markers of a Markdown file, leaving the rest; a file without markers gets them at its end.
+def training_to_markdown(report: TrainingReport) -> str:
+    """Return the training steps as a Markdown table, each beside the figure it is held against."""
+    from fer_core.training import speed
+
+    lines = [
+        f"Batch of the recipe, {report.date}. An epoch is counted as {speed.EPOCH:,} images, without validation. The "
+        f"rule: no step takes more than {speed.TOLERANCE:g} times as long as the guide's.",
+        "",
+        _machine_in_words(report.machine),
+        "",
+        *speed.table(report.speeds),
+    ]
+    return "\n".join([*lines, *_busy(report.load)])
+
+
+def _machine_in_words(where: Machine) -> str:
+    ram = "" if where.memory_gb is None else f", {where.memory_gb:.0f} GB"
+    versions = ", ".join(f"{name} {version}" for name, version in where.versions.items())
+    return f"Machine: {where.cpu}, {where.cores} cores{ram}, {where.os}, Python {where.python}; {versions}."
+
+
+def _busy(load: float | None) -> list[str]:
+    if load is None or load <= BUSY:
+        return []
+    return ["", f"The machine was doing something else (load {load:.1f}): the times may be too long."]
+
+
+def write_section(path: Path, text: str, *, begin: str = BEGIN, introduction: str = INTRODUCTION) -> None:
+    """Put `text` between the markers of a Markdown file, leaving the rest.
+
+    A file without markers gets them at its end; a new file gets the introduction first.
 
     Raises
     ------
     FerError
         If the file cannot be read or written.
     """
-    section = f"{BEGIN}\n\n{text}\n\n{END}"
+    section = f"{begin}\n\n{text}\n\n{END}"
     try:
-        old = path.read_text(encoding="utf-8") if path.exists() else INTRODUCTION
-        if BEGIN in old and END in old.partition(BEGIN)[2]:
-            before, _, rest = old.partition(BEGIN)
+        old = path.read_text(encoding="utf-8") if path.exists() else introduction
+        if begin in old and END in old.partition(begin)[2]:
+            before, _, rest = old.partition(begin)
             new = before + section + rest.partition(END)[2]
         else:
             new = f"{old.rstrip()}\n\n{section}\n"

@@ -114,12 +114,13 @@ def expected_calibration_error(
     return reliability(labels, proba, bins=bins).ece
 
 
-def fit_temperature(labels: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> float:
+def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating[Any]]) -> float:
     """Return the temperature T for which softmax(logits / T) has the smallest log-loss; fit it on validation only.
 
     Parameters
     ----------
-    labels : ndarray of int64, shape (N,)
+    labels : ndarray of int64, shape (N,), or of float, shape (N, 7)
+        Classes, or distributions over them, as votes are.
     logits : ndarray of float, shape (N, 7)
         Logits, or log-probabilities: they differ by a constant an image, which softmax does not see.
 
@@ -135,7 +136,8 @@ def fit_temperature(labels: NDArray[np.int64], logits: NDArray[np.floating[Any]]
 
     Notes
     -----
-    The mean loss is convex in b = 1/T, with slope mean(sum_k p_k z_k - z_label), which grows with b. Its root is
+    The mean loss is convex in b = 1/T, with slope mean(sum_k p_k z_k - z_label), which grows with b (for a distribution
+    t, z_label is sum_k t_k z_k). Its root is
     bisected, so that nothing can diverge. The answers do not change: dividing by T keeps the largest logit largest.
     """
     if len(labels) == 0:
@@ -144,7 +146,7 @@ def fit_temperature(labels: NDArray[np.int64], logits: NDArray[np.floating[Any]]
         raise FerError("A temperature cannot be fitted: some logits are not finite.")
     z = logits.astype(np.float64)
     z = z - z.max(axis=1, keepdims=True)
-    of_label = z[np.arange(len(labels)), labels].mean()
+    of_label = (z[np.arange(len(labels)), labels] if labels.ndim == 1 else (labels * z).sum(axis=1)).mean()
 
     def slope(b: float) -> float:
         p = np.exp(b * z)

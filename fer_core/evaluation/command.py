@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS, display_name
-from fer_core.registry import PREDICTIONS_FILE, README_FILE, ModelCard, load_registry, write_card
+from fer_core.registry import PREDICTIONS_FILE, README_FILE, WEIGHTS_FILE, ModelCard, load_registry, write_card
 from fer_core.settings import ROOT, Settings
 
 PARTS: Final[dict[str, str]] = {
@@ -168,9 +169,10 @@ def card_text(card: ModelCard) -> str:
         f"- Architecture `{card.architecture}`, {card.parameters:,} parameters; input {card.input.height}x"
         f"{card.input.width}, {card.input.channels} channel{'s' if card.input.channels > 1 else ''}.",
         f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: kept epoch "
-        f"{recipe['kept_epoch']} of {recipe['epochs_run']}; backbone weights `{recipe['build']['backbone_weights']}`.",
+        f"{recipe['kept_epoch']} of {recipe['epochs_run']}; {_start(recipe)}.",
         f"- Temperature {card.temperature:.3f}, fitted on validation.",
         f"- Licence of the weights: {card.license}. {card.notice}",
+        *(() if WEIGHTS_FILE in card.files else ("- Only its predictions are kept, not its weights.",)),
         "",
         "## Figures",
         "",
@@ -215,6 +217,12 @@ def card_text(card: ModelCard) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _start(recipe: Mapping[str, Any]) -> str:
+    if recipe.get("initial_weights"):
+        return f"goes on from the weights `{recipe['initial_weights']}`"
+    return f"backbone weights `{recipe['build']['backbone_weights']}`"
 
 
 def _figure(value: float | None) -> str:

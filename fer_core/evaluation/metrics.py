@@ -137,8 +137,15 @@ def log_losses(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) -> F
 
     Probabilities below :data:`LOG_FLOOR` count as that, so that one sure error costs 15.9 nats and not infinity.
     """
-    p = _normalised(proba)[np.arange(len(labels)), labels]
-    return np.asarray(-np.log(np.clip(p, LOG_FLOOR, 1 - LOG_FLOOR)))
+    return -_logs(_normalised(proba)[np.arange(len(labels)), labels])
+
+
+def cross_entropies(targets: NDArray[np.floating[Any]], proba: NDArray[np.floating[Any]]) -> FloatArray:
+    """Return -sum of target x ln(probability) of each image (nats), shape (N,).
+
+    `targets` are distributions over the classes, shape (N, 7); for one-hot rows this is :func:`log_losses`.
+    """
+    return np.asarray(-(targets * _logs(_normalised(proba))).sum(axis=1))
 
 
 def brier_scores(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) -> FloatArray:
@@ -249,6 +256,10 @@ def undefined_scores(scores: ClassScores) -> list[str]:
 def rounded(value: float | np.floating[Any]) -> float | None:
     """Return `value` rounded to six digits for JSON; ``None`` if it is NaN."""
     return None if np.isnan(value) else round(float(value), 6)
+
+
+def _logs(p: FloatArray) -> FloatArray:
+    return np.asarray(np.log(np.clip(p, LOG_FLOOR, 1 - LOG_FLOOR)))
 
 
 def _normalised(proba: NDArray[np.floating[Any]]) -> FloatArray:

@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone-weights", metavar="imagenet|PATH|none", help="weights to start from (default: the recipe's)"
     )
+    parser.add_argument(
+        "--initial-weights",
+        metavar="PATH",
+        help="weights of a whole network to go on from (default: the recipe's)",
+    )
     parser.add_argument("--epochs", type=int, help="train for this many epochs instead of the recipe's")
     parser.add_argument("--seed", type=int, help="seed of everything random")
     parser.add_argument("--run", type=Path, help="folder of checkpoints (default: runs/<id>); a run there is resumed")
@@ -70,8 +75,10 @@ def run(args: argparse.Namespace) -> int:
     from fer_core.training.words import words_for
 
     recipe = get_recipe(args.network.replace("-", "_"), args.recipe)
-    changes = {"backbone_weights": args.backbone_weights, "epochs": args.epochs, "seed": args.seed}
+    names = ("backbone_weights", "initial_weights", "epochs", "seed")
+    changes = {name: getattr(args, name) for name in names}
     recipe = recipe.with_overrides(**{k: v for k, v in changes.items() if v is not None})
+    words = words_for(recipe)  # before hours of training, not after
     settings = Settings.from_environment()
     dataset = fer2013.open_dataset(args.data, settings=settings)
     split = splits.assign(dataset)
@@ -81,13 +88,14 @@ def run(args: argparse.Namespace) -> int:
         train_targets=targets(recipe, dataset.names[train_rows], dataset.labels[train_rows], settings),
         train_labels=dataset.labels[train_rows],
         val_images=dataset.images[val_rows],
+        val_targets=targets(recipe, dataset.names[val_rows], dataset.labels[val_rows], settings),
         val_labels=dataset.labels[val_rows],
     )
     directory = args.run or ROOT / "runs" / recipe.run_id
     trainer = train_frozen if recipe.protocol == "frozen" else train
     result = trainer(recipe, data, directory, quiet=args.quiet)
     target = (args.models or settings.models_dir) / recipe.run_id
-    card = export(result, dataset, split, target, directory / "history.csv", words_for(recipe))
+    card = export(result, dataset, split, data.val_targets, target, directory / "history.csv", words)
     accuracy = card.metrics["val"]["accuracy"]
     sys.stdout.write(f"{card.id}: validation accuracy {accuracy:.4f}, written to {target.name}\n")
     return 0

@@ -13,8 +13,10 @@ from fer_core.classifier import softmax
 from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
 from fer_core.evaluation import calibration, predictions
+from fer_core.explain.head import from_network, write_head
 from fer_core.labels import EMOTIONS
 from fer_core.registry import (
+    HEAD_FILE,
     HISTORY_FILE,
     MIRROR_FILE,
     ONNX_FILE,
@@ -119,7 +121,13 @@ def to_onnx(network: Network, path: Path) -> bool:
 
 
 def export(
-    run: Run, dataset: Fer2013, splits: NDArray[np.str_], directory: Path, history: Path, words: Words
+    run: Run,
+    dataset: Fer2013,
+    splits: NDArray[np.str_],
+    val_targets: NDArray[np.float32],
+    directory: Path,
+    history: Path,
+    words: Words,
 ) -> ModelCard:
     """Write a model folder.
 
@@ -129,6 +137,8 @@ def export(
         The trained network; its kernels are rounded to float16.
     dataset, splits
         FER2013 and the split of each image: validation and test images are predicted.
+    val_targets
+        ``(N, 7)`` float32, what the loss compared the validation images with: the temperature is fitted to it.
     directory
         ``models/<id>``; created or written over.
     history
@@ -146,8 +156,15 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network = run.network
     round_to_half(network.model)
-    save_weights(network.model, directory / WEIGHTS_FILE)
-    has_onnx = to_onnx(network, directory / ONNX_FILE)
+    for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE):
+        (directory / name).unlink(missing_ok=True)  # of an earlier export, which may have shipped more
+    whole, has_onnx = run.recipe.ships == "all", False
+    if whole:
+        save_weights(network.model, directory / WEIGHTS_FILE)
+        has_onnx = to_onnx(network, directory / ONNX_FILE)
+        head = from_network(network)
+        if head is not None:
+            write_head(head, directory / HEAD_FILE)
     shutil.copyfile(history, directory / HISTORY_FILE)
 
     parts = ("val", "public", "private")
@@ -155,7 +172,7 @@ def export(
     images = np.asarray(dataset.images[rows])
     plain, mirrored = predict_logits(network, images), predict_logits(network, images[:, :, ::-1])
     on_val = splits[rows] == "val"
-    temperature = round(calibration.fit_temperature(dataset.labels[rows][on_val], plain[on_val]), 6)
+    temperature = round(calibration.fit_temperature(val_targets, plain[on_val]), 6)
     stored = predictions.Predictions(
         dataset.names[rows], splits[rows], dataset.labels[rows], softmax(plain / temperature)
     )
@@ -163,8 +180,10 @@ def export(
     predictions.write(directory / MIRROR_FILE, replace(stored, proba=softmax(mirrored / temperature)))
 
     recipe = run.recipe.to_json()
-    # A weights file is named, not located: its folder is of one machine only.
+    # A weights file is named, not located: where it lies is of one machine only. A model's own is named by its folder.
     recipe["build"]["backbone_weights"] = Path(recipe["build"]["backbone_weights"]).name
+    initial = Path(recipe["initial_weights"])
+    recipe["initial_weights"] = f"{initial.parent.name}/{initial.name}" if initial.name else ""
     return write_card(
         ModelCard(
             directory=directory,
@@ -175,7 +194,7 @@ def export(
             labels=EMOTIONS,
             input=network.input,
             outputs=("logits", "embedding", "maps") if has_onnx else (),
-            cam_layers=network.cam_layers,
+            cam_layers=network.cam_layers if whole else (),
             temperature=temperature,
             files={},
             metrics=card_metrics(stored),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.architectures import build
+from fer_core.architectures import Network
 from fer_core.classifier import softmax
 from fer_core.training.augmentation import augment
 from fer_core.training.loop import (
@@ -16,10 +18,12 @@ from fer_core.training.loop import (
     Run,
     TrainingData,
     batched,
+    build_network,
     claim,
     metrics_row,
     write_history,
 )
+from fer_core.training.losses import loss_of
 from fer_core.training.recipe import Augmentation, Recipe
 
 if TYPE_CHECKING:
@@ -30,8 +34,9 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
     """Train the head of a network whose backbone stays as it is.
 
     The training set passes through the backbone `feature_copies` times, each time augmented anew; epoch ``e`` of the
-    head sees copy ``e mod feature_copies``. Features lie in `directory`, so a second call goes on with those that are
-    there. The head is trained by Adam with early stopping on the validation loss, best weights restored.
+    head sees copy ``e mod feature_copies``. Features lie beside `directory`, in a folder named by what decides them:
+    a second call goes on with those that are there, and recipes that differ in their head or loss only share them. The
+    head is trained by Adam with early stopping on the validation loss, best weights restored.
 
     Raises
     ------
@@ -45,18 +50,21 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory, recipe)
     keras.utils.set_random_seed(recipe.seed)
-    network = build(recipe.architecture, recipe.build)
-    size = network.input.height
+    network = build_network(recipe, recipe.build.size)
     backbone = keras.Model(network.model.input, network.model.get_layer(network.pool_layer).output)
     call = tf.function(lambda x: backbone(x, training=False), reduce_retracing=True)
+    store = directory.parent / f"features-{features_digest(recipe, network, backbone, data)}"
+    store.mkdir(exist_ok=True)
 
-    def features(images: NDArray[np.uint8], path: Path, spec: Augmentation, seed: int) -> NDArray[np.float16]:
+    def features(images: NDArray[np.uint8], name: str, spec: Augmentation, seed: int) -> NDArray[np.float16]:
+        path = store / f"{name}.npy"
         if not path.exists():
             rng = np.random.default_rng([recipe.seed, seed])
             parts = []
             starts = range(0, len(images), EVALUATION_BATCH)
-            for start in tqdm(starts, desc=path.stem, disable=quiet, mininterval=5):
-                faces = augment(np.asarray(images[start : start + EVALUATION_BATCH]), size, spec, rng)
+            for start in tqdm(starts, desc=f"features {name}", disable=quiet, mininterval=5):
+                chosen = np.asarray(images[start : start + EVALUATION_BATCH])
+                faces = augment(chosen, network.input.height, spec, rng)
                 parts.append(batched(lambda x: np.asarray(call(tf.constant(x))), network, faces))
             aside = path.with_suffix(".part")
             with aside.open("wb") as file:
@@ -65,9 +73,9 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
         loaded: NDArray[np.float16] = np.load(path)
         return loaded
 
-    val = features(data.val_images, directory / "features_val.npy", Augmentation(), 0).astype(np.float32)
+    val = features(data.val_images, "val", Augmentation(), 0).astype(np.float32)
     copies = [
-        features(data.train_images, directory / f"features_{copy}.npy", recipe.augmentation, copy + 1)
+        features(data.train_images, f"train_{copy}", recipe.augmentation, copy + 1)
         for copy in range(recipe.feature_copies)
     ]
 
@@ -79,10 +87,7 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
             x = layer(x)
         reached = reached or layer.name == network.pool_layer
     head = keras.Model(head_input, x)
-    head.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-    )
+    head.compile(optimizer=keras.optimizers.Adam(recipe.learning_rate), loss=loss_of(recipe, data.train_labels))
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     kept = 0
@@ -97,7 +102,7 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
         )
         probabilities = softmax(np.asarray(head(val, training=False)))
         row = {"epoch": float(epoch + 1), "train_loss": float(fit.history["loss"][0])}
-        row |= metrics_row(data.val_labels, probabilities)
+        row |= metrics_row(data, probabilities)
         row["learning_rate"] = recipe.learning_rate
         history.append(row)
         write_history(directory / "history.csv", history)
@@ -109,3 +114,23 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
             break
     head.set_weights(best)
     return Run(network, recipe, history, kept)
+
+
+def features_digest(recipe: Recipe, network: Network, backbone: Any, data: TrainingData) -> str:
+    """Return 16 hexadecimal digits that stand for all that decides the features of a recipe.
+
+    That is the backbone (`backbone`, the Keras model up to the pooling of `network`) with its weights, the scaling of
+    its input, the images, how they are augmented, and the seed. Neither head nor loss is among it, nor how many copies
+    are made: each has a seed of its own.
+    """
+    decides = {
+        "architecture": recipe.architecture,
+        "cut": recipe.build.cut,
+        "input": network.input.to_json(),
+        "augmentation": asdict(recipe.augmentation),
+        "seed": recipe.seed,
+    }
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode())
+    for array in (*backbone.get_weights(), data.train_images, data.val_images):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]

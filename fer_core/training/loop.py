@@ -13,27 +13,35 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_core.architectures import Network, build
+from fer_core.architectures.common import load_weights
 from fer_core.classifier import softmax
 from fer_core.errors import TrainingError
 from fer_core.evaluation import metrics
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import preprocess
 from fer_core.training.augmentation import augment
+from fer_core.training.losses import loss_of
 from fer_core.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+    """Faces (N, size, size), targets (N, 7), and the weight of each face in its mixture (N,)."""
+
 PREFETCH = 6
 EVALUATION_BATCH = 128
+
+# Halves a training step. TensorFlow reads it when it is imported, which everything here leaves to its functions.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,8 @@ class TrainingData:
     ----------
     train_images, val_images
         ``(N, 48, 48)`` uint8.
-    train_targets
-        ``(N, 7)`` float32, each row a distribution over the classes.
+    train_targets, val_targets
+        ``(N, 7)`` float32, each row a distribution over the classes: what the loss compares with.
     train_labels, val_labels
         ``(N,)`` int64.
     """
@@ -54,6 +62,7 @@ class TrainingData:
     train_targets: NDArray[np.float32]
     train_labels: NDArray[np.int64]
     val_images: NDArray[np.uint8]
+    val_targets: NDArray[np.float32]
     val_labels: NDArray[np.int64]
 
 
@@ -92,11 +101,14 @@ def batched(call: Any, network: Network, images: NDArray[np.uint8]) -> NDArray[n
     return np.concatenate(parts).astype(np.float32)
 
 
-def metrics_row(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
-    """Return the validation figures of one epoch, as they stand in ``history.csv``."""
-    confusion = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
+def metrics_row(data: TrainingData, probabilities: NDArray[np.float32]) -> dict[str, float]:
+    """Return the validation figures of one epoch, as they stand in ``history.csv``.
+
+    The loss is the plain cross-entropy with the targets, whatever the recipe's loss: it is comparable among them.
+    """
+    confusion = metrics.confusion_matrix(data.val_labels, probabilities.argmax(axis=1))
     return {
-        "val_loss": float(metrics.log_losses(labels, probabilities).mean()),
+        "val_loss": float(metrics.cross_entropies(data.val_targets, probabilities).mean()),
         "val_accuracy": float(metrics.accuracy(confusion)),
         "val_macro_f1": float(metrics.macro_f1(confusion)),
     }
@@ -121,30 +133,54 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
     TrainingError
         If the folder holds a run of another recipe, or the network cannot be built.
     """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # halves a training step; must be set before the import
     import keras
 
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory, recipe)
     keras.utils.set_random_seed(recipe.seed)
-    network = build(recipe.architecture, recipe.build)
-    trainer = _Trainer(network, recipe, data)
-    history: list[dict[str, float]] = []
-    if (directory / "checkpoint.npz").exists():
-        history = trainer.restore(directory / "checkpoint.npz")
+    checkpoint = directory / "checkpoint.npz"
+    history = saved_history(checkpoint) if checkpoint.exists() else []
+    trainer = Trainer(build_network(recipe, recipe.size_in(len(history))), recipe, data)
+    if history:
+        trainer.restore(checkpoint)
     for epoch in range(len(history), recipe.epochs):
         if _stopped(history, recipe):
             break
+        if recipe.size_in(epoch) != trainer.network.input.height:
+            state = trainer.state()
+            trainer = Trainer(build_network(recipe, recipe.size_in(epoch)), recipe, data)
+            trainer.take(state)
         history.append(trainer.epoch(epoch, quiet=quiet))
         if _best(history, recipe) == epoch:
             _save(directory / "best.npz", trainer.kept_weights(), {"epoch": epoch})
-        trainer.save(directory / "checkpoint.npz", history)
+        _save(checkpoint, trainer.state(), {"history": history})
         write_history(directory / "history.csv", history)
     kept = _best(history, recipe)
+    network = build_network(replace(recipe, precision="float32"), recipe.build.size)
     with np.load(directory / "best.npz") as best:
         for index, variable in enumerate(network.model.variables):
             variable.assign(best[f"{index:04d}"])
     return Run(network, recipe, history, kept)
+
+
+def build_network(recipe: Recipe, size: int) -> Network:
+    """Build a recipe's network for inputs of `size` px, with the weights that it starts from.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be built, or its weights are missing or those of another network.
+    """
+    import keras
+
+    keras.mixed_precision.set_dtype_policy(recipe.precision)
+    try:
+        network = build(recipe.architecture, replace(recipe.build, size=size))
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    if recipe.initial_weights:
+        load_weights(network.model, recipe.initial_weights)
+    return network
 
 
 def claim(directory: Path, recipe: Recipe) -> None:
@@ -156,23 +192,29 @@ def claim(directory: Path, recipe: Recipe) -> None:
         If the folder holds a run of another recipe.
     """
     path = directory / "recipe.json"
-    text = json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n"
-    if path.exists() and path.read_text() != text:
+    if not path.exists():
+        path.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
+    # Read, not compared as text: a field that recipes got since then has its default.
+    elif Recipe.from_json(json.loads(path.read_text())) != recipe:
         raise TrainingError(
             f"{directory} holds a run of another recipe. Choose another folder (--run), or delete it to start anew."
         )
-    path.write_text(text)
+
+
+def _comparable(history: list[dict[str, float]], recipe: Recipe) -> range:
+    """Return the epochs that were validated at the input size of the last one."""
+    return range(recipe.small_epochs if len(history) > recipe.small_epochs else 0, len(history))
 
 
 def _best(history: list[dict[str, float]], recipe: Recipe) -> int:
     sign, column = (1, "val_accuracy") if recipe.selection == "accuracy" else (-1, "val_loss")
-    return max(range(len(history)), key=lambda i: (sign * history[i][column], -i))
+    return max(_comparable(history, recipe), key=lambda i: (sign * history[i][column], -i))
 
 
 def _stopped(history: list[dict[str, float]], recipe: Recipe) -> bool:
     if not recipe.patience or not history:
         return False
-    best = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+    best = min(_comparable(history, recipe), key=lambda i: history[i]["val_loss"])
     return len(history) - 1 - best >= recipe.patience
 
 
@@ -195,7 +237,9 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> 
     aside.replace(path)
 
 
-class _Trainer:
+class Trainer:
+    """Steps, epochs and state of one run at one input size."""
+
     def __init__(self, network: Network, recipe: Recipe, data: TrainingData) -> None:
         import keras
         import tensorflow as tf
@@ -216,13 +260,7 @@ class _Trainer:
         self.optimizer.exclude_from_weight_decay(var_list=undecayed)
         self.optimizer.build(self.model.trainable_variables)
         self.averaged = [tf.Variable(v.value, trainable=False) for v in self.model.weights] if recipe.ema else []
-        counts = np.bincount(data.train_labels, minlength=N_CLASSES).astype(np.float64)
-        prior = np.maximum(counts, 1) / max(1, len(data.train_labels))
-        weights = (1 / prior) / np.mean((1 / prior)[data.train_labels])
-        self.class_weights = tf.constant(weights if recipe.loss == "class_weighted" else np.ones(N_CLASSES), tf.float32)
-        self.adjustment = tf.constant(
-            np.log(prior) if recipe.loss == "logit_adjusted" else np.zeros(N_CLASSES), tf.float32
-        )
+        self.loss = loss_of(recipe, data.train_labels)
         spec = network.input
         self.mean = tf.constant(spec.mean, tf.float32)
         self.std = tf.constant(spec.std, tf.float32)
@@ -237,11 +275,8 @@ class _Trainer:
         mix_x = mix[:, None, None, None]
         x = mix_x * x + (1 - mix_x) * tf.reverse(x, [0])
         y = mix[:, None] * targets + (1 - mix[:, None]) * tf.reverse(targets, [0])
-        y = y * (1 - self.recipe.label_smoothing) + self.recipe.label_smoothing / N_CLASSES
         with tf.GradientTape() as tape:
-            logits = self.model(x, training=True) + self.adjustment
-            losses = -tf.reduce_sum(y * tf.nn.log_softmax(logits) * self.class_weights, axis=1)
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(self.loss(y, self.model(x, training=True)))
             penalty = tf.add_n(self.model.losses) if self.model.losses else 0.0
             total = loss + penalty
         gradients = tape.gradient(total, self.model.trainable_variables)
@@ -252,8 +287,22 @@ class _Trainer:
             average.assign(decay * average + (1 - decay) * tf.cast(weight.value, average.dtype))
         return loss
 
-    def epoch(self, epoch: int, *, quiet: bool) -> dict[str, float]:
+    def step(self, batch: Batch, done: int) -> Any:
+        """Train on a batch after `done` others; return the loss, a tensor."""
         import tensorflow as tf
+
+        # A young average forgets faster, else it would carry the first weights for long.
+        decay = min(self.recipe.ema, (1 + done) / (10 + done))
+        return self.step_function(*(tf.constant(part) for part in batch), tf.constant(decay, tf.float32))
+
+    def epoch(self, epoch: int, *, quiet: bool) -> dict[str, float]:
+        """Train for an epoch, counted from 0, and validate; return its line of ``history.csv``.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no longer a number.
+        """
         from tqdm import tqdm
 
         started = time.monotonic()
@@ -261,22 +310,14 @@ class _Trainer:
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 generator.state.assign(np.array([self.recipe.seed + index, epoch], np.uint32))
-        losses = []
         bar = tqdm(
-            self._batches(epoch),
+            self.batches(epoch),
             total=self.steps,
             desc=f"{self.recipe.run_id} {epoch + 1}/{self.recipe.epochs}",
             disable=quiet,
             mininterval=5,
         )
-        for step, (faces, targets, mix) in enumerate(bar):
-            done = epoch * self.steps + step
-            # A young average forgets faster, else it would carry the first weights for long.
-            decay = min(self.recipe.ema, (1 + done) / (10 + done))
-            loss = self.step_function(
-                tf.constant(faces), tf.constant(targets), tf.constant(mix), tf.constant(decay, tf.float32)
-            )
-            losses.append(loss)
+        losses = [self.step(batch, epoch * self.steps + index) for index, batch in enumerate(bar)]
         row = {"epoch": float(epoch + 1), "train_loss": float(np.mean([float(x) for x in losses]))}
         if not np.isfinite(row["train_loss"]):
             raise TrainingError(f"The loss is no longer a number in epoch {epoch + 1}. Lower the learning rate.")
@@ -293,9 +334,9 @@ class _Trainer:
         self._assign(kept)
         logits = batched(lambda x: np.asarray(self.forward(x)), self.network, self.data.val_images)
         self._assign(own)
-        return metrics_row(self.data.val_labels, softmax(logits))
+        return metrics_row(self.data, softmax(logits))
 
-    def _batches(self, epoch: int) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield batches that one background thread prepares while the step runs."""
         import cv2
 
@@ -331,9 +372,7 @@ class _Trainer:
         finally:
             closed.set()
 
-    def _batch(
-        self, epoch: int, step: int, order: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    def _batch(self, epoch: int, step: int, order: NDArray[np.int64]) -> Batch:
         size = self.recipe.batch_size
         rng = np.random.default_rng([self.recipe.seed, epoch, step])
         # The last batch is filled from the start of the order: one batch shape, one trace.
@@ -350,25 +389,50 @@ class _Trainer:
             values[id(weight)] = average.numpy()
         return {f"{i:04d}": values[id(w)] for i, w in enumerate(self.model.variables)}
 
-    def _assign(self, arrays: dict[str, NDArray[Any]]) -> None:
+    def _assign(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         for index, variable in enumerate(self.model.variables):
             variable.assign(arrays[f"{index:04d}"])
 
-    def save(self, path: Path, history: list[dict[str, float]]) -> None:
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what a checkpoint keeps of network, optimizer and running average; no shape depends on the size."""
         arrays = {f"{i:04d}": np.asarray(v.value) for i, v in enumerate(self.model.variables)}
         arrays |= {f"optimizer_{i:04d}": np.asarray(v.value) for i, v in enumerate(self.optimizer.variables)}
-        arrays |= {f"average_{i:04d}": v.numpy() for i, v in enumerate(self.averaged)}
-        _save(path, arrays, {"history": history})
+        return arrays | {f"average_{i:04d}": v.numpy() for i, v in enumerate(self.averaged)}
 
-    def restore(self, path: Path) -> list[dict[str, float]]:
+    def take(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what :meth:`state` returned."""
+        self._assign(arrays)
+        for i, variable in enumerate(self.optimizer.variables):
+            variable.assign(arrays[f"optimizer_{i:04d}"])
+        for i, average in enumerate(self.averaged):
+            average.assign(arrays[f"average_{i:04d}"])
+
+    def restore(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises
+        ------
+        TrainingError
+            If it is not one of this network.
+        """
         try:
             with np.load(path) as saved:
-                self._assign(saved)
-                for i, variable in enumerate(self.optimizer.variables):
-                    variable.assign(saved[f"optimizer_{i:04d}"])
-                for i, average in enumerate(self.averaged):
-                    average.assign(saved[f"average_{i:04d}"])
-                history: list[dict[str, float]] = json.loads(str(saved["meta"]))["history"]
-                return history
+                self.take(saved)
         except (KeyError, ValueError, OSError) as error:
             raise TrainingError(f"The checkpoint {path} does not fit this network: {error}") from error
+
+
+def saved_history(path: Path) -> list[dict[str, float]]:
+    """Return the history that a checkpoint holds.
+
+    Raises
+    ------
+    TrainingError
+        If it is not a checkpoint.
+    """
+    try:
+        with np.load(path) as saved:
+            history: list[dict[str, float]] = json.loads(str(saved["meta"]))["history"]
+            return history
+    except (KeyError, ValueError, OSError) as error:
+        raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error

@@ -8,6 +8,10 @@ from typing import Any, Final
 
 from fer_core.architectures import BuildOptions
 from fer_core.errors import TrainingError
+from fer_core.registry import WEIGHTS_FILE
+from fer_core.settings import ROOT
+
+LOSSES: Final = ("plain", "class_weighted", "logit_adjusted")
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,23 @@ class Recipe:
     targets
         ``"labels"`` or ``"ferplus"`` (vote distributions over the seven classes).
     patience
-        Stop after this many epochs without a lower validation loss and keep the best; 0 runs all epochs.
+        Stop after this many epochs without a lower validation loss; 0 runs all epochs.
     feature_copies
         For the frozen protocol: how many augmented copies of the training set are turned into features.
     selection
-        Which epoch is kept: ``"accuracy"`` (highest on validation) or ``"loss"`` (lowest).
+        Which epoch is kept: ``"accuracy"`` (highest on validation, against the labels) or ``"loss"`` (lowest, against
+        `targets`). Only epochs at the input size of the last one are compared.
+    initial_weights
+        Weights file of a whole network of this architecture to start from, at whatever input size it was trained:
+        a stage after another one. Empty for none.
+    small_size, small_epochs
+        The first so many epochs are trained at this input size (px), which is cheaper (progressive resizing, Tan and Le
+        2021, arXiv:2104.00298); 0 is off. Validation is at the size of the epoch.
+    precision
+        ``"float32"``, or ``"mixed_bfloat16"``: layers compute in bfloat16, weights stay float32. It nearly halves a
+        step of dense convolutions where the processor has it; the network that is exported computes in float32.
+    ships
+        ``"all"``, or ``"predictions"``: a model folder without weights and graph, for models that are only compared.
     seed
         Of everything random.
     """
@@ -106,14 +122,21 @@ class Recipe:
     patience: int = 0
     feature_copies: int = 8
     selection: str = "accuracy"
+    initial_weights: str = ""
+    small_size: int = 0
+    small_epochs: int = 0
+    precision: str = "float32"
+    ships: str = "all"
     seed: int = 1
 
     def __post_init__(self) -> None:
         choices = {
             "protocol": ("finetune", "frozen"),
-            "loss": ("plain", "class_weighted", "logit_adjusted"),
+            "loss": LOSSES,
             "targets": ("labels", "ferplus"),
             "selection": ("accuracy", "loss"),
+            "precision": ("float32", "mixed_bfloat16"),
+            "ships": ("all", "predictions"),
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
@@ -121,11 +144,19 @@ class Recipe:
         for name in ("epochs", "batch_size", "feature_copies"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.small_epochs and self.small_size < 1:
+            raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
+        if self.protocol == "frozen" and (self.small_epochs or self.precision != "float32"):
+            raise TrainingError("The frozen protocol has one input size and computes in float32.")
 
     @property
     def run_id(self) -> str:
         """Id of the run and of the model it makes, for example ``mobilenet-report``."""
         return f"{self.architecture}-{self.name}".replace("_", "-")
+
+    def size_in(self, epoch: int) -> int:
+        """Return the side of the network input in px in an epoch, counted from 0."""
+        return self.small_size if epoch < self.small_epochs else self.build.size
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as plain JSON values."""
@@ -175,15 +206,15 @@ FACE_AUGMENTATION: Final = Augmentation(
 """For 48x48 faces: a face may be mirrored, tilted and moved a little, never turned upside down."""
 
 
-def _report(architecture: str, *, protocol: str = "frozen", **build: Any) -> Recipe:
+def _report(architecture: str, name: str = "report", *, protocol: str = "frozen", **changes: Any) -> Recipe:
     """Return the report's protocol: its head, Adam, at most 50 epochs, early stopping on the validation loss.
 
     Networks without pretrained weights are trained whole (`protocol` ``"finetune"``).
     """
     return Recipe(
         architecture=architecture,
-        name="report",
-        build=BuildOptions(head="report", **build),
+        name=name,
+        build=BuildOptions(head="report"),
         augmentation=REPORT_AUGMENTATION,
         protocol=protocol,
         epochs=50,
@@ -194,7 +225,12 @@ def _report(architecture: str, *, protocol: str = "frozen", **build: Any) -> Rec
         clip_norm=0.0,
         patience=5,
         selection="loss",
-    )
+    ).with_overrides(**changes)
+
+
+def _ablated(loss: str) -> Recipe:
+    """Return the report's protocol of MobileNet with another loss, and nothing else changed."""
+    return _report("mobilenet", f"report_{loss}", size=96, backbone_weights="imagenet", loss=loss, ships="predictions")
 
 
 def _improved(architecture: str, name: str = "improved", *, epochs: int, **changes: Any) -> Recipe:
@@ -211,27 +247,79 @@ def _improved(architecture: str, name: str = "improved", *, epochs: int, **chang
     ).with_overrides(**changes)
 
 
+def _after_flagship(name: str, **changes: Any) -> Recipe:
+    """Return a stage that goes on from the weights of the flagship, at a lower rate."""
+    return _improved(
+        "mobilenet",
+        name,
+        epochs=8,
+        cut="conv_pw_11_relu",
+        input_stats="caffe",
+        initial_weights=str(ROOT / "models" / "mobilenet-flagship" / WEIGHTS_FILE),
+        learning_rate=4e-4,
+        weight_decay=1e-2,
+        mixup_off=2,
+    ).with_overrides(**changes)
+
+
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
-        "report": _report("custom_cnn", protocol="finetune", size=48),
-        "improved": _improved("custom_cnn", epochs=40, size=48),
+        "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16"),
+        "improved": _improved(
+            "custom_cnn", epochs=40, size=48, small_size=32, small_epochs=20, precision="mixed_bfloat16"
+        ),
     },
     "inception_v3": {
-        "report": _report("inception_v3", size=96, cut="mixed5", backbone_weights="imagenet"),
-        "improved": _improved("inception_v3", epochs=15, size=96, cut="mixed5", backbone_weights="imagenet"),
+        "report": _report("inception_v3", size=96, cut="mixed5", backbone_weights="imagenet", feature_copies=4),
+        "improved": _improved(
+            "inception_v3",
+            epochs=14,
+            size=96,
+            cut="mixed5",
+            backbone_weights="imagenet",
+            small_size=75,
+            small_epochs=7,
+            precision="mixed_bfloat16",
+        ),
     },
     "mobilenet": {
         "report": _report("mobilenet", size=96, backbone_weights="imagenet"),
-        "improved": _improved("mobilenet", epochs=20, size=96, cut="conv_pw_11_relu", backbone_weights="imagenet"),
+        "report_class_weighted": _ablated("class_weighted"),
+        "report_logit_adjusted": _ablated("logit_adjusted"),
+        "improved": _improved(
+            "mobilenet",
+            epochs=18,
+            size=96,
+            cut="conv_pw_11_relu",
+            backbone_weights="imagenet",
+            small_size=64,
+            small_epochs=10,
+        ),
         "flagship": _improved("mobilenet", "flagship", epochs=26, size=96, cut="conv_pw_11_relu", input_stats="caffe"),
+        "flagship_128": _after_flagship("flagship_128", size=128),
+        # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
+        "flagship_ferplus": _after_flagship(
+            "flagship_ferplus", size=96, targets="ferplus", label_smoothing=0.0, selection="loss"
+        ),
     },
     "resnet50": {
-        "report": _report("resnet50", protocol="finetune", size=48),
-        "improved": _improved("resnet50", epochs=20, size=64),
+        "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16"),
+        "improved": _improved(
+            "resnet50", epochs=22, size=48, small_size=32, small_epochs=15, precision="mixed_bfloat16"
+        ),
     },
     "vgg16": {
-        "report": _report("vgg16", size=48, backbone_weights="imagenet"),
-        "improved": _improved("vgg16", epochs=10, size=48, backbone_weights="imagenet", learning_rate=3e-4),
+        "report": _report("vgg16", size=48, backbone_weights="imagenet", feature_copies=4),
+        "improved": _improved(
+            "vgg16",
+            epochs=10,
+            size=48,
+            backbone_weights="imagenet",
+            learning_rate=3e-4,
+            small_size=32,
+            small_epochs=5,
+            precision="mixed_bfloat16",
+        ),
     },
 }
 """Architecture -> recipe name -> recipe."""

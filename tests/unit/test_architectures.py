@@ -67,6 +67,6 @@ def test_wrong_weights_are_refused_with_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.train
 def test_a_network_is_added_by_one_file_and_one_table_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
-    network = build("toy", BuildOptions())
+    network = build("toy", BuildOptions(size=24))
     logits = network.model(np.zeros((2, 24, 24, 1), np.float32))
     assert logits.shape == (2, 7)

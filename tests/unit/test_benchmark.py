@@ -7,9 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from fer_core import benchmark
-from fer_core.benchmark import BEGIN, END, Machine, Memory, Report, Start
+from fer_core import architectures, benchmark
+from fer_core.architectures import BuildOptions
+from fer_core.benchmark import BEGIN, BEGIN_TRAINING, END, Machine, Memory, Report, Start, TrainingReport
 from fer_core.errors import FerError, ModelNotFound
+from fer_core.settings import ROOT
+from fer_core.training import speed
+from fer_core.training.recipe import Recipe
+from fer_core.training.speed import Key, Speed
 from tests.toy import make_toy_model
 
 
@@ -120,7 +125,7 @@ def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatc
     measure = benchmark.measure
     monkeypatch.setattr(benchmark, "measure", lambda card: measure(card, starts=1, repeats=1, predictions=10))
     target = tmp_path / "performance.md"
-    assert benchmark.run(argparse.Namespace(model=None, json=True, write=target)) == 0
+    assert benchmark.run(argparse.Namespace(training=False, model=None, json=True, write=target)) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["model"] == "toy"
     assert len(figures["start"]["runs"]) == 1
@@ -134,4 +139,78 @@ def test_an_unknown_model_is_not_measured(tmp_path, monkeypatch):
     make_toy_model(tmp_path)
     monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path))
     with pytest.raises(ModelNotFound, match="toy"):
-        benchmark.run(argparse.Namespace(model="other", json=False, write=None))
+        benchmark.run(argparse.Namespace(training=False, model="other", json=False, write=None))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# --training
+
+
+@pytest.fixture
+def trained(report) -> TrainingReport:
+    speeds = [
+        Speed(Key("mobilenet", "cut", 96, "float32"), ("mobilenet-a", "mobilenet-b"), 7.7, 0.5),
+        Speed(Key("mobilenet", "", 96, "float32"), ("mobilenet-c",), 8.47, 0.5),
+        Speed(Key("resnet50", "", 48, "float32"), (), 24.2, 0.25),
+        Speed(Key("resnet50", "", 48, "mixed_bfloat16"), ("resnet50-improved",), 6.0, 0.25),
+    ]
+    return TrainingReport("2026-01-31", report.machine, 0.0, speeds)
+
+
+def cells_of(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"][2:]
+
+
+def test_a_step_stands_beside_the_guides_figure_where_it_has_one(trained):
+    text = benchmark.training_to_markdown(trained)
+    # 7.7 ms x 28,709 images = 3.7 minutes; 8.47 of 7.7 ms is 1.10, 24.2 of 12.1 ms is 2
+    assert cells_of(text) == [
+        ["mobilenet to `cut`", "96", "float32", "7.7", "0.50", "3.7", "", "", "mobilenet-a, mobilenet-b"],
+        ["mobilenet", "96", "float32", "8.5", "0.50", "4.1", "7.7", "1.10", "mobilenet-c"],
+        ["resnet50", "48", "float32", "24.2", "0.25", "11.6", "12.1", "2.00 (slower)", "none: for comparison"],
+        ["resnet50", "48", "bfloat16", "6.0", "0.25", "2.9", "", "", "resnet50-improved"],
+    ]
+    assert "Toy CPU, 2 cores" in text
+    assert "doing something else" not in text
+    assert "doing something else (load 2.0)" in benchmark.training_to_markdown(replace(trained, load=2.0))
+
+
+def test_each_kind_of_step_is_measured_once_and_beside_the_guide_in_float32_too():
+    build = BuildOptions(size=48)
+    recipes = [
+        Recipe("resnet50", "a", build=build, small_size=32, small_epochs=2, precision="mixed_bfloat16"),
+        Recipe("resnet50", "b", build=build, precision="mixed_bfloat16"),
+        Recipe("mobilenet", "c", build=build),
+    ]
+    half, full = Key("resnet50", "", 48, "mixed_bfloat16"), Key("resnet50", "", 48, "float32")
+    found = {key: runs for key, (_, runs) in speed.plan(recipes).items()}
+    assert found == {
+        half._replace(size=32): ("resnet50-a",),
+        half: ("resnet50-a", "resnet50-b"),
+        full: (),
+        Key("mobilenet", "", 48, "float32"): ("mobilenet-c",),
+    }
+
+
+@pytest.mark.train
+def test_a_step_of_any_network_can_be_measured_without_data(monkeypatch):
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    recipe = Recipe("toy", "t", build=BuildOptions(size=24), batch_size=4, ema=0.9, initial_weights="/absent")
+    recipe = replace(recipe, precision="mixed_bfloat16", small_size=16, small_epochs=1)
+    report = Recipe("toy", "report", build=BuildOptions(head="report"))
+    monkeypatch.setattr(speed, "RECIPES", {"toy": {"t": recipe, "report": report}})
+    measured = speed.measure(steps=2)
+    assert [one.key for one in measured] == [Key("toy", "", size, "mixed_bfloat16") for size in (16, 24)]
+    assert all((one.runs, one.ratio) == (("toy-t",), None) for one in measured)
+    assert all(one.train_ms > 0 and one.pipeline_ms > 0 for one in measured)
+
+
+def test_the_command_writes_the_steps_into_the_page_on_training(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "measure_training", lambda: trained)
+    page = tmp_path / "training.md"
+    page.write_text((ROOT / "docs" / "training.md").read_text(encoding="utf-8"), encoding="utf-8")
+    assert benchmark.run(argparse.Namespace(training=True, model=None, json=True, write=page)) == 0
+    assert json.loads(capsys.readouterr().out)["speeds"][0]["train_ms"] == 7.7
+    text = page.read_text(encoding="utf-8")
+    assert text.count(BEGIN_TRAINING) == text.count(END) == text.count("# Training\n") == 1
+    assert cells_of(text.partition(BEGIN_TRAINING)[2])[2][0] == "resnet50"

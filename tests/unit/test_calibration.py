@@ -69,6 +69,14 @@ def test_the_temperature_undoes_an_overconfidence_that_was_put_in():
     assert calibration.fit_temperature(labels, 3 * logits) == pytest.approx(3.0, abs=0.09)
 
 
+def test_a_temperature_can_be_fitted_to_votes():
+    logits = np.random.default_rng(1).normal(scale=1.5, size=(500, 7))
+    votes = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert calibration.fit_temperature(votes, 3 * logits) == pytest.approx(3.0, abs=1e-6)
+    labels = drawn_from(logits)
+    assert calibration.fit_temperature(np.eye(7)[labels], logits) == calibration.fit_temperature(labels, logits)
+
+
 def test_log_probabilities_do_as_well_as_logits():
     logits = np.random.default_rng(1).normal(size=(500, 7))
     labels = drawn_from(logits)

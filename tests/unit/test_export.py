@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,16 @@ from fer_core.architectures import BuildOptions
 from fer_core.data import splits
 from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
-from fer_core.registry import HISTORY_FILE, MIRROR_FILE, ONNX_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, load_card
-from fer_core.training.recipe import Recipe
+from fer_core.registry import (
+    HISTORY_FILE,
+    MIRROR_FILE,
+    ONNX_FILE,
+    PREDICTIONS_FILE,
+    WEIGHTS_FILE,
+    load_card,
+    load_registry,
+)
+from fer_core.training.recipe import RECIPES, Recipe
 
 pytestmark = pytest.mark.train
 
@@ -32,19 +41,23 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
 
     from fer_core.classifier import load_classifier, softmax
     from fer_core.evaluation import predictions
+    from fer_core.evaluation.command import card_text
     from fer_core.training.export import Words, export
-    from fer_core.training.loop import Run, predict_logits
+    from fer_core.training.loop import Run, one_hot, predict_logits
 
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
     keras.utils.set_random_seed(3)
-    network = architectures.build("toy", BuildOptions())
-    recipe = Recipe("toy", "t", build=BuildOptions(backbone_weights="some/where/backbone.weights.h5"))
+    network = architectures.build("toy", BuildOptions(size=24))
+    recipe = Recipe("toy", "t", build=BuildOptions(size=24, backbone_weights="some/where/backbone.weights.h5"))
     dataset = small_dataset()
+    split = splits.assign(dataset)
+    targets = one_hot(dataset.labels[split == "val"])
     history = tmp_path / "h.csv"
     history.write_text("epoch,val_loss\n1,2\n")
     words = Words("Toy", "A toy.", "Apache-2.0", "")
     folder = tmp_path / "toy-t"
-    card = export(Run(network, recipe, [{"epoch": 1.0}], 0), dataset, splits.assign(dataset), folder, history, words)
+    run = Run(network, recipe, [{"epoch": 1.0}], 0)
+    card = export(run, dataset, split, targets, folder, history, words)
 
     assert load_card(folder, verify=True) == card
     assert set(card.files) == {ONNX_FILE, WEIGHTS_FILE, PREDICTIONS_FILE, MIRROR_FILE, HISTORY_FILE}
@@ -61,9 +74,19 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     of_mirror = served.predict_proba(dataset.images[at][:, :, ::-1])
     np.testing.assert_allclose(mirrored.proba, of_mirror, atol=1e-4)
 
-    fresh = architectures.build("toy", BuildOptions())
+    fresh = architectures.build("toy", BuildOptions(size=24))
     fresh.model.load_weights(folder / WEIGHTS_FILE)
     np.testing.assert_allclose(predict_logits(fresh, dataset.images[280:]), expected, atol=1e-5)
+
+    compared = replace(run, recipe=replace(recipe, ships="predictions"))
+    slim = export(compared, dataset, split, targets, folder, history, words)
+    assert set(slim.files) == {PREDICTIONS_FILE, MIRROR_FILE, HISTORY_FILE}, "what the earlier export shipped is left"
+    assert (slim.outputs, slim.cam_layers, slim.has_onnx) == ((), (), False)
+    assert slim.metrics == card.metrics
+    assert "Only its predictions are kept" in card_text(slim)
+    assert "Only its predictions are kept" not in card_text(card)
+    registry = load_registry(tmp_path, verify=True)
+    assert (registry.cards, registry.servable, registry.problems) == ((slim,), (), ())
 
 
 def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +94,14 @@ def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
     monkeypatch.setattr(export, "ONNX_LIMIT", 10)
-    assert not export.to_onnx(architectures.build("toy", BuildOptions()), tmp_path / ONNX_FILE)
+    assert not export.to_onnx(architectures.build("toy", BuildOptions(size=24)), tmp_path / ONNX_FILE)
     assert not (tmp_path / ONNX_FILE).exists()
 
 
-def test_a_recipe_nobody_described_cannot_be_shipped() -> None:
-    from fer_core.training.words import words_for
+def test_every_recipe_has_words_and_one_nobody_described_cannot_be_shipped() -> None:
+    from fer_core.training.words import WORDS, words_for
 
-    assert words_for(Recipe("mobilenet", "report")).license
+    described = [words_for(recipe) for recipes in RECIPES.values() for recipe in recipes.values()]
+    assert len({words.name for words in described}) == len(WORDS) == len(described)
     with pytest.raises(TrainingError, match="add one"):
         words_for(Recipe("mobilenet", "unheard-of"))

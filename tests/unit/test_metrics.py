@@ -120,6 +120,15 @@ def test_log_loss_of_a_sure_error_is_large_and_finite():
     assert losses[1] == pytest.approx(15.942, abs=1e-3)
 
 
+def test_the_cross_entropy_with_a_distribution_weighs_the_log_losses_of_the_classes():
+    _, proba = random_case()
+    of_class = np.column_stack([metrics.log_losses(np.full(len(proba), k), proba) for k in range(7)])
+    targets = np.zeros((len(proba), 7))
+    targets[:, 2], targets[:, 5] = 0.25, 0.75
+    expected = 0.25 * of_class[:, 2] + 0.75 * of_class[:, 5]
+    np.testing.assert_allclose(metrics.cross_entropies(targets, proba), expected)
+
+
 def test_the_brier_score_goes_from_zero_to_two():
     proba = np.array([[1.0, 0, 0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0, 0]])
     assert metrics.brier_scores(np.array([0, 3, 0]), proba).tolist() == pytest.approx([0, 2, 0.5])

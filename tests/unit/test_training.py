@@ -2,73 +2,201 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fer_core import architectures
+from fer_core.architectures import BuildOptions
 from fer_core.errors import TrainingError
 from fer_core.settings import ROOT
+from fer_core.training import command
 from fer_core.training.augmentation import augment
-from fer_core.training.recipe import FACE_AUGMENTATION, RECIPES, Augmentation, Recipe, get_recipe
+from fer_core.training.recipe import FACE_AUGMENTATION, LOSSES, RECIPES, Augmentation, Recipe, get_recipe
+from tests.toy_network import toy_data
+
+EPOCHS, SMALL_EPOCHS = 40, 20
 
 SCRIPT = textwrap.dedent(
-    """
+    f"""
     import sys
     from pathlib import Path
     import numpy as np
     from fer_core import architectures
-    from fer_core.training.loop import TrainingData, one_hot, train
+    from fer_core.training.loop import train
     from fer_core.training.recipe import Augmentation, Recipe
+    from tests.toy_network import toy_data
 
     architectures.TABLE["toy"] = "tests.toy_network"
-    rng = np.random.default_rng(0)
-    labels = np.arange(84) % 7
-    images = (rng.integers(0, 60, (84, 48, 48)) + labels[:, None, None] * 25).astype(np.uint8)
-    data = TrainingData(images, one_hot(labels), labels, images[:21], labels[:21])
     recipe = Recipe(
-        "toy", "t", epochs=int(sys.argv[2]), batch_size=12, ema=0.9, mixup=0.2, label_smoothing=0.1,
-        augmentation=Augmentation(mirror=0.5, rotation=10, contrast=0.2),
+        "toy", "t", build=architectures.BuildOptions(size=24), epochs={EPOCHS}, batch_size=12, ema=0.9, mixup=0.2,
+        label_smoothing=0.1, augmentation=Augmentation(mirror=0.5, rotation=10, contrast=0.2),
+        small_size=16, small_epochs={SMALL_EPOCHS},
     )
-    run = train(recipe, data, Path(sys.argv[1]), quiet=True)
+    run = train(recipe, toy_data(), Path(sys.argv[1]), quiet=True)
     np.savez(Path(sys.argv[1]) / "result.npz", *[np.asarray(v.value) for v in run.network.model.variables])
     """
 )
 
 
-def start(directory: Path, epochs: int) -> subprocess.Popen[bytes]:
+def start(directory: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(directory), str(epochs)], env=environment, cwd=ROOT)
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(directory)], env=environment, cwd=ROOT)
+
+
+def history_of(directory: Path) -> list[list[float]]:
+    """Return the epochs of a run so far: number, training loss, validation loss, accuracy."""
+    path = directory / "history.csv"
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    return [[float(value) for value in line.split(",")[:4]] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run that nobody disturbed: half of its epochs at 16 px, half at 24."""
+    directory = tmp_path_factory.mktemp("runs") / "whole"
+    assert start(directory).wait() == 0
+    return directory
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Return a recipe of one epoch for the toy network."""
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    return Recipe("toy", "t", build=BuildOptions(size=24), epochs=1, batch_size=12)
 
 
 @pytest.mark.train
-def test_a_killed_run_resumes_to_the_same_weights_and_history(tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole, 40).wait() == 0
-
-    process = start(killed, 40)
+@pytest.mark.parametrize("epochs", [1, SMALL_EPOCHS + 1], ids=["before its input grows", "after its input grew"])
+def test_a_killed_run_resumes_to_the_same_weights_and_history(unkilled: Path, tmp_path: Path, epochs: int) -> None:
+    killed = tmp_path / "killed"
+    process = start(killed)
     deadline = time.monotonic() + 120
-    while not (killed / "checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while len(history_of(killed)) < epochs and time.monotonic() < deadline:
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "result.npz").exists(), "the run ended before it could be killed"
-    assert start(killed, 40).wait() == 0
+    assert (len(history_of(killed)) > SMALL_EPOCHS) == (epochs > SMALL_EPOCHS)
+    assert start(killed).wait() == 0
 
-    with np.load(whole / "result.npz") as a, np.load(killed / "result.npz") as b:
+    with np.load(unkilled / "result.npz") as a, np.load(killed / "result.npz") as b:
         assert a.files == b.files
         for name in a.files:
             np.testing.assert_allclose(a[name], b[name], rtol=1e-4, atol=1e-5)
-    columns = [[line.split(",")[:4] for line in (d / "history.csv").read_text().splitlines()] for d in (whole, killed)]
-    assert len(columns[0]) == 41
-    for one, other in zip(columns[0][1:], columns[1][1:], strict=True):
-        np.testing.assert_allclose([float(x) for x in one], [float(x) for x in other], rtol=1e-3)
+    assert len(history_of(unkilled)) == EPOCHS
+    np.testing.assert_allclose(history_of(killed), history_of(unkilled), rtol=1e-3)
+
+
+@pytest.mark.train
+def test_a_stage_starts_from_the_weights_of_the_one_before_at_any_size(tmp_path: Path, toy: Recipe) -> None:
+    from fer_core.training.loop import build_network, train
+
+    before = build_network(toy, 24)
+    for index, variable in enumerate(before.model.weights):
+        variable.assign(np.full(variable.shape, index + 0.5))
+    path = tmp_path / "before.weights.h5"
+    before.model.save_weights(path)
+    after = build_network(replace(toy, initial_weights=str(path)), 16)
+    for index, variable in enumerate(after.model.weights):
+        np.testing.assert_array_equal(variable.numpy(), np.full(variable.shape, index + 0.5))
+    absent = replace(toy, initial_weights=str(tmp_path / "absent.weights.h5"))
+    with pytest.raises(TrainingError, match="no weights file"):
+        train(absent, toy_data(), tmp_path / "run", quiet=True)
+
+
+@pytest.mark.train
+def test_bfloat16_is_for_training_only(tmp_path: Path, toy: Recipe) -> None:
+    import keras
+
+    from fer_core.training.loop import build_network, train
+
+    half = replace(toy, precision="mixed_bfloat16", small_size=16, small_epochs=1, epochs=2)
+    assert build_network(half, 24).model.get_layer("maps").compute_dtype == "bfloat16"
+    run = train(half, toy_data(), tmp_path, quiet=True)
+    assert [layer.compute_dtype for layer in run.network.model.layers] == ["float32"] * len(run.network.model.layers)
+    assert keras.mixed_precision.dtype_policy().name == "float32"
+    assert all(np.isfinite(row["train_loss"]) for row in run.history)
+    assert {variable.dtype for variable in run.network.model.weights} == {"float32"}
+
+
+@pytest.mark.train
+def test_only_epochs_at_the_input_size_of_the_last_one_compete(toy: Recipe) -> None:
+    from fer_core.training.loop import _best, _stopped
+
+    grows = replace(toy, epochs=9, small_size=16, small_epochs=2, patience=2)
+    accuracies = (0.9, 0.8, 0.1, 0.2, 0.15)
+    history = [{"val_accuracy": value, "val_loss": 1 - value} for value in accuracies]
+    assert [_best(history[:count], grows) for count in range(1, 6)] == [0, 0, 2, 3, 3]
+    assert not _stopped(history[:4], grows)
+    assert _stopped([*history, history[-1]], grows)
+
+
+def test_the_terms_of_a_loss_follow_from_how_often_each_class_is_there() -> None:
+    from fer_core.training.losses import terms
+
+    labels = np.array([0] * 6 + [1] * 2)  # shares 3/4 and 1/4; a class without images counts as one of the eight
+    weights, adjustment = terms("class_weighted", labels)
+    # inverse shares 4/3, 4 and 8; their mean over the eight images is (6 x 4/3 + 2 x 4) / 8 = 2
+    np.testing.assert_allclose(weights, [2 / 3, 2, 4, 4, 4, 4, 4], rtol=1e-6)
+    np.testing.assert_array_equal(adjustment, np.zeros(7))
+    weights, adjustment = terms("logit_adjusted", labels)
+    np.testing.assert_array_equal(weights, np.ones(7))
+    np.testing.assert_allclose(adjustment, np.log([3 / 4, 1 / 4, *[1 / 8] * 5]), rtol=1e-6)
+
+
+@pytest.mark.train
+def test_the_loss_is_the_smoothed_cross_entropy_with_its_terms(toy: Recipe) -> None:
+    from fer_core.training.losses import loss_of
+
+    labels = np.array([0] * 6 + [1] * 2)
+    targets, logits = np.eye(7, dtype=np.float32)[[1]], np.zeros((1, 7), np.float32)
+
+    def value(**changes: object) -> float:
+        return float(loss_of(replace(toy, **changes), labels)(targets, logits)[0])
+
+    assert value() == pytest.approx(np.log(7), rel=1e-6)
+    assert value(loss="class_weighted") == pytest.approx(2 * np.log(7), rel=1e-6)
+    assert value(loss="logit_adjusted") == pytest.approx(-np.log((1 / 4) / (3 / 4 + 1 / 4 + 5 / 8)), rel=1e-6)
+    confident = np.array([[0, 9, 0, 0, 0, 0, 0]], np.float32)
+    smooth = float(loss_of(replace(toy, label_smoothing=0.7), labels)(targets, confident)[0])
+    assert smooth == pytest.approx(np.log(6 + np.exp(9)) - 0.4 * 9, rel=1e-6)  # the target is 0.3 + 0.7 / 7
+
+
+@pytest.mark.train
+def test_frozen_runs_that_differ_in_loss_share_their_features_and_differ(tmp_path: Path, toy: Recipe) -> None:
+    from fer_core.training.frozen import train_frozen
+
+    frozen = replace(toy, protocol="frozen", epochs=6, feature_copies=2, selection="loss", learning_rate=0.05)
+    few = toy_data()
+    rare = (few.train_labels != 1) | (np.arange(84) < 7)
+    data = replace(
+        few,
+        train_images=few.train_images[rare],
+        train_targets=few.train_targets[rare],
+        train_labels=few.train_labels[rare],
+    )
+    losses = {}
+    for name in LOSSES:
+        run = train_frozen(replace(frozen, name=name, loss=name), data, tmp_path / name, quiet=True)
+        losses[name] = run.history[-1]["train_loss"]
+    assert len(set(losses.values())) == 3
+    stores = list(tmp_path.glob("features-*"))
+    assert [sorted(path.name for path in store.iterdir()) for store in stores] == [
+        ["train_0.npy", "train_1.npy", "val.npy"]
+    ]
+    train_frozen(replace(frozen, name="other", seed=2), data, tmp_path / "other", quiet=True)
+    assert len(list(tmp_path.glob("features-*"))) == 2, "another seed augments otherwise"
 
 
 @pytest.mark.train
@@ -77,6 +205,11 @@ def test_a_folder_with_another_recipe_is_refused(tmp_path: Path) -> None:
 
     claim(tmp_path, get_recipe("mobilenet", "report"))
     claim(tmp_path, get_recipe("mobilenet", "report"))
+    path = tmp_path / "recipe.json"
+    older = json.loads(path.read_text())
+    del older["ships"], older["precision"]
+    path.write_text(json.dumps(older))
+    claim(tmp_path, get_recipe("mobilenet", "report"))  # fields that recipes got since then have their defaults
     with pytest.raises(TrainingError, match="another recipe"):
         claim(tmp_path, get_recipe("mobilenet", "flagship"))
 
@@ -102,6 +235,26 @@ def test_unknown_names_are_answered_with_what_there_is() -> None:
         get_recipe("mobilenet", "magic")
     with pytest.raises(TrainingError, match="loss"):
         Recipe("mobilenet", "x", loss="hinge")
+    with pytest.raises(TrainingError, match="small_size must be"):
+        Recipe("mobilenet", "x", small_epochs=2)
+    with pytest.raises(TrainingError, match="one input size"):
+        Recipe("mobilenet", "x", protocol="frozen", precision="mixed_bfloat16")
+
+
+def test_a_run_without_words_is_refused_before_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES["mobilenet"], "unheard-of", Recipe("mobilenet", "unheard-of"))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    with pytest.raises(TrainingError, match="add one"):
+        command.run(parser.parse_args(["mobilenet", "--recipe", "unheard-of", "--data", "/absent"]))
+
+
+def test_the_losses_that_are_compared_are_the_reports_protocol_but_for_the_loss() -> None:
+    plain = get_recipe("mobilenet", "report")
+    for loss in LOSSES[1:]:
+        other = get_recipe("mobilenet", f"report_{loss}")
+        assert (other.loss, other.ships) == (loss, "predictions")
+        assert replace(other, name="report", loss="plain", ships="all") == plain
 
 
 def test_augmentation_that_changes_nothing_is_the_resize_that_serving_does() -> None:
@@ -132,7 +285,6 @@ def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_pat
     from fer_core.data.ferplus import row_map
     from fer_core.errors import DatasetMissing
     from fer_core.settings import Settings
-    from fer_core.training.command import targets
 
     name = next(iter(row_map()))
     votes = tmp_path / "votes.csv"
@@ -140,8 +292,8 @@ def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_pat
     votes.write_text(f"row,{columns}\n{row_map()[name]},1,0,0,0,3,4,0,1,1,0\n")
     names, labels = np.array([name, "train/fear/Training_0.jpg"]), np.array([0, 2])
     recipe = get_recipe("mobilenet", "improved").with_overrides(targets="ferplus")
-    soft = targets(recipe, names, labels, Settings(ferplus_csv=votes))
+    soft = command.targets(recipe, names, labels, Settings(ferplus_csv=votes))
     np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
     np.testing.assert_array_equal(soft[1], [0, 0, 1, 0, 0, 0, 0])
     with pytest.raises(DatasetMissing, match="FERPLUS_CSV"):
-        targets(recipe, names, labels, Settings())
+        command.targets(recipe, names, labels, Settings())

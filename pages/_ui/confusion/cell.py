@@ -19,8 +19,8 @@ from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.whatif import ANSWERS, NO_ANSWER, Study
 from pages._ui import loaders, shell
+from pages._ui.components import chart
 from pages._ui.confusion import state
-from pages._ui.confusion.matrix import chart
 from pages._ui.confusion.settings import aligned
 from pages._ui.confusion.state import Cell, Choice
 

@@ -13,10 +13,10 @@ from fer_core import whatif
 from fer_core.evaluation.forensics import shuffled
 from fer_core.evaluation.report_deck import MOBILENET
 from fer_core.labels import EMOTIONS, index_of
-from fer_core.registry import ModelCard
+from fer_core.leaderboard import is_rebuilt
 from fer_core.report_html import destination_records
 from pages._ui import loaders, url
-from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.components import chart, is_dark
 from pages._ui.confusion.state import Choice
 
 SEED: Final = 2013
@@ -30,7 +30,7 @@ def rows_of(choice: Choice, klass: int) -> tuple[list[cm.Destination], list[cm.D
     studies = {card.id: loaders.study_of(card, choice.part) for card in ranked}
     paired = [cm.destination(card.name, studies[card.id].counts, klass) for card in ranked]
     mispaired = []
-    for card in [card for card in ranked if _of_report(card)] or [choice.card]:
+    for card in [card for card in ranked if is_rebuilt(card)] or [choice.card]:
         study = studies[card.id]
         counts = whatif.confusion(shuffled(study.labels, seed=SEED), study.answers)
         mispaired.append(cm.destination(f"{card.name}, mis-paired", counts, klass))
@@ -70,7 +70,3 @@ def section(choice: Choice) -> None:
     )
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(pa.Table.from_pylist(destination_records(rows)), key="destinations_table")
-
-
-def _of_report(card: ModelCard) -> bool:
-    return card.training.get("name") == "report"

@@ -12,18 +12,9 @@ from fer_core import confusion as cm
 from fer_core import figures_confusion as figures
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.whatif import ANSWERS, Study
+from pages._ui.components import chart, is_dark
 from pages._ui.confusion import state
 from pages._ui.confusion.state import Cell, Choice
-
-
-def is_dark() -> bool:
-    """Tell whether the visitor sees the dark theme."""
-    return st.context.theme.type == "dark"
-
-
-def chart(spec: dict[str, Any], records: list[dict[str, Any]], *, key: str, alt: str, **options: Any) -> Any:
-    """Draw a chart whose data come apart from its specification, so that new numbers do not draw it anew."""
-    return st.vega_lite_chart(pa.Table.from_pylist(records), spec, key=key, alt=alt, **options)
 
 
 def headline(study: Study, plain: Study, klass: int) -> None:

@@ -16,7 +16,7 @@ from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.report_html import class_records
 from fer_core.whatif import Study
-from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.components import chart, is_dark
 
 
 @dataclass(frozen=True)

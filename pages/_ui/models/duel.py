@@ -14,7 +14,7 @@ from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import PART_NAMES, DisagreementGroup
 from pages._ui import components, loaders, shell, url
-from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.components import chart, is_dark
 from pages._ui.models import store
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import streamlit as st
 from fer_core import figures_models as figures
 from fer_core import leaderboard
 from pages._ui import loaders, shell, url
-from pages._ui.confusion.matrix import chart, is_dark
-from pages._ui.models import store
+from pages._ui.components import chart, is_dark
+from pages._ui.models import ablation, store
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Selection
@@ -35,6 +35,7 @@ def draw(part: str) -> None:
     _meanings(times)
     st.subheader("What an accuracy costs", anchor=False)
     _plane(rows)
+    ablation.section(part)
     link = shell.find("report_check")
     if link is not None:
         st.page_link(link.file, label="Why the report’s claims cannot be believed", icon=link.icon)

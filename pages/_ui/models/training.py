@@ -12,7 +12,7 @@ from fer_core import leaderboard
 from fer_core.errors import FerError
 from fer_core.registry import HISTORY_FILE, ModelCard
 from pages._ui import loaders, shell, url
-from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.components import chart, is_dark
 from pages._ui.models import store
 
 

@@ -14,7 +14,7 @@ from fer_core.evaluation import forensics
 from fer_core.labels import N_CLASSES
 from fer_core.registry import ModelCard
 from pages._ui import components, loaders, shell, url
-from pages._ui.confusion.matrix import chart, is_dark
+from pages._ui.components import chart, is_dark
 from pages._ui.report_check import findings
 
 if TYPE_CHECKING:
