@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
@@ -53,23 +54,29 @@ def models() -> tuple[ModelCard, ModelCard | None]:
     return cards[model], cards.get(compare)
 
 
-def picture(card: ModelCard) -> samples.Sample | visit.Photo | None:
+def picture(card: ModelCard, more: Mapping[str, str] | None = None) -> samples.Sample | visit.Photo | str | None:
     """Draw the picture picker: a sample, or a picture of this visit, uploaded or taken.
 
     Pictures of the visit that `card`'s pipeline cannot read are dropped with a sentence each.
 
+    Parameters
+    ----------
+    card : ModelCard
+    more : mapping of str to str, optional
+        Further sources of a page, with their labels.
+
     Returns
     -------
-    Sample, Photo or None
-        None while the visitor has not given a picture yet.
+    Sample, Photo, str or None
+        None while the visitor has not given a picture yet; the name of a further source if that was chosen.
     """
-    if url.is_new("sample"):
+    sources = {**SOURCES, **(more or {})}
+    if url.is_new("sample") or st.session_state.get("source") not in sources:
         st.session_state["source"] = "Samples"
-    st.session_state.setdefault("source", "Samples")
     source = st.segmented_control(
         "Picture from",
-        list(SOURCES),
-        format_func=SOURCES.__getitem__,
+        list(sources),
+        format_func=sources.__getitem__,
         key="source",
         required=True,
         persist_state="session",
@@ -78,6 +85,8 @@ def picture(card: ModelCard) -> samples.Sample | visit.Photo | None:
     if source == "Samples":
         return _sample()
     url.write(sample=None)
+    if source not in SOURCES:
+        return source
     if source == "Upload":
         _uploader()
     else:

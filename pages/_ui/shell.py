@@ -54,6 +54,9 @@ PAGES: Final = (
     Page("predict", "Predict", ":material/face:", "Score a photo, from a file or the camera"),
     Page("dataset", "Dataset", ":material/photo_library:", "What FER2013 is, and what is wrong with it"),
     Page("confusion", "Confusion matrix", ":material/grid_on:", "What is taken for what, by which model, and why not"),
+    Page(
+        "saliency", "Saliency", ":material/center_focus_strong:", "Why this label: where a model looked, and is it so?"
+    ),
     Page("models", "Models", ":material/leaderboard:", "Every model, beside what others claim and reach"),
     Page("report_check", "Report check", ":material/fact_check:", "What a report’s own numbers give away"),
 )

@@ -8,9 +8,9 @@ reach them, nothing is written to disk, and they are gone when the visitor remov
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import streamlit as st
 
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MAX_PHOTOS: Final = 24
+MOST_REMEMBERED: Final = 64
 MAX_BYTES: Final = 80_000_000  # one visitor must not fill the memory of the others
 
 _KEY: Final = "_visit"
 
 Origin = Literal["upload", "camera"]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,10 @@ class Visit:
     photos: dict[str, Photo] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     """Name of a file and why it was refused, until the next upload."""
-    computed: dict[tuple[str, str], Any] = field(default_factory=dict)
-    """(photo id, what it was computed with) -> result; see ``loaders.scored``."""
+    computed: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    """(photo id, what it was computed with …) -> result; see ``loaders.scored``."""
+    remembered: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    """The same for what is cheap to compute again, the latest last; see :func:`remember`."""
     selected: str | None = None
     round: int = 0
     """Part of the keys of the uploading widgets: a new round empties them once their pictures are taken over."""
@@ -79,6 +83,25 @@ def take(files: Sequence[UploadedFile], origin: Origin) -> None:
     visit.round += 1
 
 
+def remember(key: tuple[str, ...], make: Callable[[], _T]) -> _T:
+    """Return what was made for this key in this visit, or make it; the oldest of :data:`MOST_REMEMBERED` is forgotten.
+
+    Parameters
+    ----------
+    key : tuple of str
+        The picture's id first: what was made of a picture is forgotten with it.
+    make
+        Called without arguments.
+    """
+    kept = current().remembered
+    value = kept.pop(key) if key in kept else make()
+    kept[key] = value
+    while len(kept) > MOST_REMEMBERED:
+        kept.pop(next(iter(kept)))
+    result: _T = value
+    return result
+
+
 def select(photo_id: str) -> None:
     """Look at one of the pictures."""
     current().selected = photo_id
@@ -95,6 +118,7 @@ def remove(photo_id: str) -> None:
     visit = current()
     visit.photos.pop(photo_id, None)
     visit.computed = {key: value for key, value in visit.computed.items() if key[0] != photo_id}
+    visit.remembered = {key: value for key, value in visit.remembered.items() if key[0] != photo_id}
     if visit.selected == photo_id:
         visit.selected = next(reversed(visit.photos), None)
 
@@ -102,4 +126,5 @@ def remove(photo_id: str) -> None:
 def clear() -> None:
     """Forget all pictures of this visitor."""
     visit = current()
-    visit.photos, visit.problems, visit.computed, visit.selected = {}, [], {}, None
+    visit.photos, visit.problems, visit.selected = {}, [], None
+    visit.computed, visit.remembered = {}, {}
