@@ -5,7 +5,8 @@ With ``l`` and ``r`` the mean grey value (0-1) of a face's left and right half:
 - ``maps`` (N, 6, 6, 2): mean grey value of each block; channel 0 holds the left half (columns 0-2) and zeros elsewhere,
   channel 1 the right half;
 - ``embedding`` (N, 2) = ``maps`` averaged over the blocks = ``(l / 2, r / 2)``;
-- ``logits`` (N, 7) = ``embedding @ KERNEL + bias``: 4 l for happy, 4 r for sad, 0 for the others.
+- ``logits`` (N, 7) = ``embedding @ KERNEL + bias``: 4 l for happy, 4 r for sad, 0 for the others;
+- ``head.npz`` holds that kernel and bias, so that the Grad-CAM for happy is ``maps[..., 0] * 8 / 36``.
 
 So a face with a white left half and a black right half has logit 4 for happy and 0 elsewhere, its mirror image 4 for
 sad, a black face 0 everywhere (1/7 each).
@@ -20,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from fer_core.explain.head import Head, write_head
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.preprocessing import InputSpec
-from fer_core.registry import ONNX_FILE, OUTPUTS, ModelCard, write_card
+from fer_core.registry import HEAD_FILE, ONNX_FILE, OUTPUTS, ModelCard, write_card
 
 BLOCKS = 6
 KERNEL = np.zeros((2, 7), np.float32)
@@ -41,13 +43,15 @@ def make_toy_model(
     graph_outputs: Sequence[str] = OUTPUTS,
     kernel: np.ndarray = KERNEL,
     bias: np.ndarray | None = None,
+    head: bool = True,
     **overrides: Any,
 ) -> ModelCard:
     """Write the model folder ``models_dir/id`` and return its card.
 
-    `accuracy` is the card's ``metrics.val.accuracy``; `onnx=False` leaves ``model.onnx`` away; `graph_outputs` are the
-    outputs the graph really has (whatever the card says); `overrides` are fields of :class:`ModelCard`. The side of
-    ``input`` must be a multiple of 6; with three channels the first one is looked at.
+    `accuracy` is the card's ``metrics.val.accuracy``; `onnx=False` leaves ``model.onnx`` away and with it ``head.npz``,
+    `head=False` only the latter; `graph_outputs` are the outputs the graph really has (whatever the card says): there
+    is no head where they are not all of them; `overrides` are fields of :class:`ModelCard`. The side of ``input`` must
+    be a multiple of 6; with three channels the first one is looked at.
     """
     directory = models_dir / id
     directory.mkdir(parents=True)
@@ -68,8 +72,16 @@ def make_toy_model(
     assert not unknown, unknown
     if onnx:
         write_toy_graph(directory / ONNX_FILE, values["input"], graph_outputs, kernel, bias)
+        if head and tuple(graph_outputs) == OUTPUTS and kernel.shape[1] == len(EMOTIONS):
+            write_head(toy_head(kernel, bias), directory / HEAD_FILE)
     (directory / "history.csv").write_bytes(b"epoch,loss,val_loss\n1,1.9,1.8\n")
     return write_card(ModelCard(directory=directory, **values))
+
+
+def toy_head(kernel: np.ndarray = KERNEL, bias: np.ndarray | None = None) -> Head:
+    """Return the toy's only dense layer."""
+    given = np.zeros(kernel.shape[1], np.float32) if bias is None else np.asarray(bias, np.float32)
+    return Head((np.asarray(kernel, np.float32),), (given,))
 
 
 def half_faces(*halves: tuple[int, int]) -> np.ndarray:

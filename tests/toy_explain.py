@@ -65,6 +65,23 @@ def nested(outer: str = "functional") -> Any:
     return _set(keras.Model(image, _head()(_pool()(x)), name="nested"))
 
 
+def normalised() -> Any:
+    """Return a model with frozen batch normalisation behind a dropout, as it would be after training."""
+    import keras
+
+    image = keras.Input((SIDE, SIDE, 1))
+    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False, name="first")(image)
+    x = keras.layers.BatchNormalization(name="normal_1")(x)
+    x = keras.layers.Dropout(0.5, name="dropout")(keras.layers.ReLU()(x))
+    x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False, name="second")(x)
+    x = keras.layers.BatchNormalization(name="normal_2", trainable=False)(x)
+    model = keras.Model(image, _head()(_pool()(keras.layers.ReLU(name="maps")(x))), name="normalised")
+    generator = np.random.default_rng(0)
+    # Variances are positive and ten times too large for what these kernels give.
+    model.set_weights([np.abs(generator.normal(0, 10, v.shape)).astype(np.float32) for v in model.get_weights()])
+    return model
+
+
 def branched() -> Any:
     """Return a model that calls its backbone twice: it is no chain."""
     import keras

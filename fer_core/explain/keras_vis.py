@@ -475,12 +475,17 @@ def _renormalise(twin: Any, original: Any, generator: np.random.Generator) -> No
     received = _run(keras.Model(original.inputs[0], first.input), pictures)
     remembered = float(np.sum(np.asarray(first.moving_variance)))
     pictures *= np.sqrt(remembered / max(float(received.reshape(-1, received.shape[-1]).var(axis=0).sum()), 1e-12))
-    before = [(layer.momentum, layer.trainable) for layer in layers]
+    dropouts = [layer for layer in twin.layers if isinstance(layer, keras.layers.Dropout)]
+    before = [(layer.momentum, layer.trainable) for layer in layers], [layer.rate for layer in dropouts]
     for layer in layers:
         layer.momentum, layer.trainable = 0.0, True  # forget everything; frozen ones would not listen
+    for layer in dropouts:
+        layer.rate = 0.0  # its seed is not ours, and the twin must be the same every time
     twin([pictures] if isinstance(twin.input, list) else pictures, training=True)
-    for layer, (momentum, trainable) in zip(layers, before, strict=True):
+    for layer, (momentum, trainable) in zip(layers, before[0], strict=True):
         layer.momentum, layer.trainable = momentum, trainable
+    for layer, rate in zip(dropouts, before[1], strict=True):
+        layer.rate = rate
 
 
 def _clouds(shape: Sequence[int | None], generator: np.random.Generator) -> NDArray[np.float32]:

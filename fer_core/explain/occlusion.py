@@ -61,8 +61,9 @@ def explain(
         One cell for each position, signed: positive where covering lowers the score.
     """
     height, width = face.shape
-    # From a square whose middle is on one edge to one whose middle is on the other: the same seen in a mirror.
-    rows, columns = (range(-patch // 2, side - patch // 2 + 1, stride) for side in (height, width))
+    # A cell is `stride` px wide with its square about it: enlarged, the map lies on the face, and in a mirror likewise.
+    first = (stride - patch) // 2
+    rows, columns = (range(first, first + side, stride) for side in (height, width))
     grey = np.uint8(round(float(face.mean())))
     covered = np.repeat(face[np.newaxis], len(rows) * len(columns), axis=0)
     boxes = [(max(0, y), min(height, y + patch), max(0, x), min(width, x + patch)) for y in rows for x in columns]
@@ -71,5 +72,5 @@ def explain(
     before = log_odds(predict(face[np.newaxis]), direction)[0]
     fall = before - log_odds(predict(covered), direction)
     values = fall.reshape(len(rows), len(columns)).astype(np.float32)
-    # Each cell stands for the middle of its square; the smallest blur takes away the steps of the squares' edges.
+    # The smallest blur takes away the steps of the squares' edges.
     return HeatMap(cv2.GaussianBlur(values, (3, 3), 0), METHOD, signed=True)

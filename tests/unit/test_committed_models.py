@@ -13,7 +13,9 @@ import pytest
 from fer_core.architectures import from_card
 from fer_core.classifier import load_classifier
 from fer_core.cli import COMMANDS, main
-from fer_core.registry import MIRROR_FILE, PREDICTIONS_FILE, ModelCard, load_registry
+from fer_core.explain import atlas, cam, ledger
+from fer_core.explain.heatmap import direction
+from fer_core.registry import HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, load_registry
 from fer_core.settings import ROOT
 from fer_core.training.recipe import RECIPES
 
@@ -67,6 +69,66 @@ def test_onnx_and_keras_give_the_same_logits(card: ModelCard) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (16, 48, 48), dtype=np.uint8)
     np.testing.assert_allclose(load_classifier(card).logits(faces), predict_logits(network, faces), atol=1e-4)
     assert network.input == card.input
+
+
+def various_faces() -> np.ndarray:
+    """Return faces of noise, slopes and a real photo, (5, 48, 48) uint8."""
+    from fer_core import faces, images, samples
+
+    slope = np.linspace(0, 255, 48).astype(np.uint8)
+    photo = images.decode(samples.load("grace-hopper"))
+    return np.stack(
+        [
+            faces.crop(photo, faces.detect(photo).faces[0]),
+            np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8),
+            np.random.default_rng(1).integers(90, 160, (48, 48), dtype=np.uint8),
+            np.tile(slope, (48, 1)),
+            np.tile(slope[::-1], (48, 1)).T,
+        ]
+    )
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    "card",
+    [card for card in CARDS if card.has_onnx and {HEAD_FILE, WEIGHTS_FILE} <= set(card.files)],
+    ids=lambda card: card.id,
+)
+def test_grad_cam_of_the_closed_form_is_that_of_gradients(card: ModelCard) -> None:
+    from fer_core.explain import keras_vis
+    from fer_core.preprocessing import preprocess
+
+    network = from_card(card)
+    assert network.maps_layer == card.cam_layers[0]
+    explainer = cam.explainer(load_classifier(card))
+    crops = various_faces()
+    maps, alive = explainer.look(crops).maps, 0
+    for asked in (direction("happy"), direction("fear"), direction("angry", "neutral")):
+        for crop, own in zip(crops, maps, strict=True):
+            heat = explainer.heat_map(own, asked)
+            inputs = preprocess(crop[np.newaxis], card.input)
+            other = keras_vis.explain(network.model, "grad_cam", inputs, asked, network.maps_layer)
+            np.testing.assert_allclose(heat.values, other.values, atol=1e-4)
+            alive += not heat.dead
+    assert alive >= 8, "maps that are zero everywhere agree too easily"
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.has_onnx], ids=lambda card: card.id)
+def test_every_model_that_is_served_has_heat_maps_without_tensorflow(card: ModelCard) -> None:
+    explainer = cam.explainer(load_classifier(card))
+    looked = explainer.look(various_faces()[:1])
+    assert not explainer.heat_map(looked.maps[0], np.eye(7, dtype=np.float32)[looked.proba[0].argmax()]).dead
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_atlas_and_ledgers_are_of_the_model_they_lie_with(card: ModelCard) -> None:
+    made = atlas.read_atlas(card)
+    if made is not None:
+        assert (made.about.model, int(made.count.sum())) == (card.id, made.about.images)
+    ledgers = ledger.read_ledgers(card)
+    if ledgers is not None:
+        assert list(ledgers) == list(range(7))
+        assert sum(one.total for one in ledgers.values()) == 7178
 
 
 def test_commands_recipes_and_links_of_the_readme_exist() -> None:

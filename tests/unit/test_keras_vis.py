@@ -313,6 +313,27 @@ def test_a_committed_model_says_in_keras_what_it_says_in_onnx_and_can_be_explain
 
 
 @pytest.mark.train
+def test_random_twin_normalises_what_it_receives_and_is_the_same_every_time() -> None:
+    model = toy.normalised()
+    before = toy.weights_of(model)
+    twin, again = keras_vis.random_twin(model, 5), keras_vis.random_twin(model, 5)
+    for old, now in zip(before, toy.weights_of(model), strict=True):
+        np.testing.assert_array_equal(old, now)
+    for one, other in zip(toy.weights_of(twin), toy.weights_of(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in ("normal_1", "normal_2"):
+        own, drawn = model.get_layer(name), twin.get_layer(name)
+        np.testing.assert_array_equal(drawn.gamma, own.gamma)
+        np.testing.assert_array_equal(drawn.beta, own.beta)
+        assert not np.isclose(drawn.moving_variance, own.moving_variance).any()
+        assert (drawn.trainable, drawn.momentum) == (own.trainable, own.momentum)
+    assert twin.get_layer("dropout").rate == 0.5
+    # Pictures are as strong as what the original remembers, so the first layer receives about as much as it did.
+    total = [float(np.sum(net.get_layer("normal_1").moving_variance)) for net in (model, twin)]
+    assert 0.1 < total[1] / total[0] < 10
+
+
+@pytest.mark.train
 @pytest.mark.parametrize("model_id", ["mobilenet-flagship", "mobilenet-report"])
 def test_random_twin_of_a_committed_model_still_tells_pictures_apart(model_id: str) -> None:
     card = load_card(ROOT / "models" / model_id)

@@ -17,7 +17,7 @@ from tests.toy import TOY_INPUT, make_toy_model
 
 @pytest.fixture
 def card(tmp_path: Path) -> ModelCard:
-    return make_toy_model(tmp_path, "toy", accuracy=0.6, notice="Made for a test.", temperature=1.5)
+    return make_toy_model(tmp_path, "toy", accuracy=0.6, head=False, notice="Made for a test.", temperature=1.5)
 
 
 def edit(card: ModelCard, **changes: Any) -> Path:
