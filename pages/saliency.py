@@ -28,7 +28,7 @@ with shell.page(
     if "show" not in st.query_params:
         st.session_state["show"] = asked
     url.adopt("show", list(VIEWS), "face")
-    left, right = st.columns([8, 4], vertical_alignment="bottom")
+    left, right = st.columns([9, 4], vertical_alignment="bottom")
     with left:
         view = st.segmented_control(
             "View",

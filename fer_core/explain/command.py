@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         part = parsers.add_parser(name, help=text)
         part.add_argument("model", nargs="*", help="ids of models (default: all that can be served)")
         part.add_argument("--data", type=Path, help="FER2013: folder, zip or csv (default: FER_DATA_DIR)")
-    parser.add_argument("--models", type=Path, help="folder of models (default: FER_MODELS_DIR)")
+    for part in parsers.choices.values():
+        part.add_argument("--models", type=Path, help="folder of models (default: FER_MODELS_DIR)")
 
 
 def run(args: argparse.Namespace) -> int:

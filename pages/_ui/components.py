@@ -102,7 +102,9 @@ def verdict(part: FaceAnalysis) -> str:
 
 
 def crops(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> str:
-    """Return a face as it was cut out, in grey as the network gets it, and resized for each model, as HTML."""
+    """Return a face as it was cut out, in grey as the network gets it, resized for each model, and where each found its
+    highest score, as HTML.
+    """  # noqa: D205
     scored = answers[0][1]
     number = index + 1
     pictures = [
@@ -115,7 +117,15 @@ def crops(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> str:
             pictures.append(
                 picture(uri, alt=f"Face {number}, resized", caption=f"{size}, the network’s input", pixelated=True)
             )
-    return f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:21rem">{"".join(pictures)}</div>'
+    for card, scored in answers:
+        if scored.heat:
+            uri, says_something = scored.heat[index]
+            label = scored.result.faces[index].label
+            whose = f", {escape(card.name)}" if len(answers) > 1 else ""
+            caption = f"Evidence for {label}{whose}" if says_something else f"No map for {label}{whose}"
+            pictures.append(picture(uri, alt=f"Face {number} with its heat map for {label}{whose}", caption=caption))
+    width = 7 * len(pictures)
+    return f'<div style="display:flex;gap:.75rem;flex:1 1 16rem;max-width:{width}rem">{"".join(pictures)}</div>'
 
 
 def face_panel(index: int, answers: Sequence[tuple[ModelCard, Scored]]) -> None:

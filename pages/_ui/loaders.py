@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import streamlit as st
 
 from fer_core import analysis, faces, figures, images, samples, whatif
 from fer_core.errors import FerError
-from fer_core.registry import CARD_FILE, MIRROR_FILE, PREDICTIONS_FILE, ModelCard, Registry, load_registry
+from fer_core.registry import CARD_FILE, HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, ModelCard, Registry, load_registry
 from fer_core.settings import Settings
 from pages._ui import visit
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fer_core.data.fer2013 import Fer2013
     from fer_core.data.ferplus import Votes
     from fer_core.evaluation.predictions import Predictions, Selection
+    from fer_core.explain.cam import Explainer
 
 SHOWN_FACE: Final = 160
 """Side of the colour crop shown for a face, px: sharp on a screen of double density."""
@@ -45,6 +47,17 @@ def classifier(card: ModelCard) -> Classifier:
     return _classifier(str(card.directory), card.fingerprint, card)
 
 
+def explainer(card: ModelCard) -> Explainer:
+    """Return the explainer of a model, one a model for all visitors.
+
+    Raises
+    ------
+    ExplainError, ModelContractError
+        See :func:`fer_core.explain.cam.explainer`.
+    """
+    return _explainer(card.fingerprint, card)
+
+
 @dataclass(frozen=True)
 class Scored:
     """A photo and what one model said about it, ready to be shown; the photo itself is not kept at full size.
@@ -57,6 +70,9 @@ class Scored:
         JPEG with numbered boxes.
     colour, grey, fed : tuple of str
         For each face a ``data:`` address: the crop in colour, in grey as the model gets it, and resized for it.
+    heat : tuple of (str, bool)
+        For each face a ``data:`` address: the crop with the heat map of its highest score, and whether that map says
+        anything. Empty for a model whose heat maps need TensorFlow.
     """
 
     result: analysis.PhotoAnalysis
@@ -64,6 +80,7 @@ class Scored:
     colour: tuple[str, ...]
     grey: tuple[str, ...]
     fed: tuple[str, ...]
+    heat: tuple[tuple[str, bool], ...] = ()
 
 
 def scored(picture: samples.Sample | visit.Photo, card: ModelCard) -> Scored:
@@ -99,6 +116,22 @@ def _score(data: bytes, card: ModelCard) -> Scored:
         colour=tuple(images.data_uri(faces.crop_rgb(image, face, SHOWN_FACE), "jpeg") for face in found),
         grey=tuple(images.data_uri(part.crop) for part in result.faces),
         fed=tuple(images.data_uri(figures.network_input(part.crop, card.input)) for part in result.faces),
+        heat=_heat(result, card) if HEAD_FILE in card.files else (),
+    )
+
+
+def _heat(result: analysis.PhotoAnalysis, card: ModelCard) -> tuple[tuple[str, bool], ...]:
+    from fer_core import figures_explain
+    from fer_core.explain.heatmap import direction
+
+    if not result.faces:
+        return ()
+    explaining = explainer(card)
+    maps = explaining.classifier.maps(np.stack([part.crop for part in result.faces]))
+    found = [explaining.heat_map(own, direction(part.label)) for own, part in zip(maps, result.faces, strict=True)]
+    return tuple(
+        (images.data_uri(figures_explain.overlay(part.crop, heat, side=SHOWN_FACE), "jpeg"), not heat.dead)
+        for part, heat in zip(result.faces, found, strict=True)
     )
 
 
@@ -112,6 +145,13 @@ def _classifier(directory: str, fingerprint: str, _card: ModelCard) -> Classifie
     from fer_core.classifier import load_classifier  # onnxruntime: not needed by pages that only read cards
 
     return load_classifier(_card)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _explainer(fingerprint: str, _card: ModelCard) -> Explainer:  # noqa: ARG001 - cache key
+    from fer_core.explain import cam
+
+    return cam.explainer(classifier(_card))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -65,6 +65,34 @@ def test_a_photo_is_scored_with_opencv_pillow_and_onnxruntime_alone(tmp_path):
     assert not loaded & HEAVY
 
 
+def test_what_explains_a_model_loads_no_tensorflow_and_no_pages():
+    modules = sorted(path.stem for path in (ROOT / "fer_core" / "explain").glob("*.py") if path.stem != "__init__")
+    assert {"cam", "faithfulness", "regions", "atlas", "ledger", "keras_vis", "command"} <= set(modules)
+    names = ", ".join(
+        ["fer_core.figures_explain", "fer_core.export", *(f"fer_core.explain.{name}" for name in modules)]
+    )
+    assert not loaded_after(f"import {names}") & (HEAVY | {"tf_keras_vis"})
+
+
+def test_a_photo_is_explained_with_opencv_pillow_and_onnxruntime_alone(tmp_path):
+    make_toy_model(tmp_path / "models")
+    photo, maps = samples.get(samples.BENCHMARK_ID).path, tmp_path / "maps"
+    command = ["explain", "photo", str(photo), "--models", str(tmp_path / "models"), "--output", str(maps)]
+    loaded = loaded_after(f"from fer_core.cli import main; assert main({command!r}) == 0")
+    assert [path.name for path in maps.iterdir()] == ["face-1.png"]
+    assert loaded >= SERVING
+    assert not loaded & (HEAVY | {"tf_keras_vis"})
+
+
+def test_stored_atlases_and_ledgers_are_read_without_any_runtime():
+    code = (
+        "from pathlib import Path; from fer_core.registry import load_registry; "
+        "from fer_core.explain.atlas import read_atlas; from fer_core.explain.ledger import read_ledgers; "
+        "[(read_atlas(card), read_ledgers(card)) for card in load_registry(Path('models')).cards]"
+    )
+    assert not loaded_after(code) & (HEAVY | SERVING)
+
+
 def test_the_core_knows_nothing_of_streamlit():
     paths = sorted((ROOT / "fer_core").rglob("*.py"))
     texts = {path.name: path.read_text(encoding="utf-8") for path in paths}

@@ -243,7 +243,7 @@ def _faces(card: ModelCard, atlas: Atlas, found: Cell) -> None:
     answer = EMOTIONS[found.answer]
     names = [str(rows.names[row]) for row in shown]
     faces = np.asarray(dataset.images[[place[name] for name in names]])
-    explainer = store.explainer(card)
+    explainer = loaders.explainer(card)
     looked = explainer.look(faces)
     wanted = direction(answer)
     overlays = [

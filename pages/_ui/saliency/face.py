@@ -14,7 +14,7 @@ from fer_core.explain.heatmap import direction
 from fer_core.explain.side_by_side import Explained
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.registry import WEIGHTS_FILE, ModelCard
-from pages._ui import shell, url, visit
+from pages._ui import loaders, shell, url, visit
 from pages._ui.components import ranking, score_bars
 from pages._ui.saliency import parts, store, subject
 from pages._ui.saliency.subject import Subject
@@ -31,13 +31,13 @@ TOP: Final = ""
 def draw(card: ModelCard) -> None:
     """Draw the view."""
     url.write(true=None, pred=None)
-    left, right = st.columns([5, 7], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         chosen = subject.choose(card)
         shell.intended_use_notice()
     if chosen is None:
         return
-    explainer = store.explainer(card)
+    explainer = loaders.explainer(card)
     looked = visit.remember((*chosen.key, card.fingerprint, "look"), lambda: explainer.look(chosen.crop[np.newaxis]))
     with right:
         label, against, strength = _question(looked)
@@ -57,7 +57,7 @@ def _question(looked: Looked) -> tuple[str, str | None, float]:
         "Why",
         labels,
         format_func=lambda key: (
-            f"{key}: {proba[index_of(key)]:.2f}" if key else f"highest score ({ranked[0]}: {proba.max():.2f})"
+            f"{key}: {proba[index_of(key)]:.2f}" if key else f"{ranked[0]}: {proba.max():.2f} (highest)"
         ),
         key="label",
         persist_state="session",
@@ -107,7 +107,7 @@ def _map(
     parts.gallery(
         [
             (chosen.crop, "48 × 48 pixels", f"{chosen.title}: the face as the network gets it."),
-            (shown, f"Where {asked}", f"The face with the map for {asked} over it."),
+            (shown, f"Evidence for {asked}", f"The face with the map for {asked} over it."),
             (figures.raw(heat), f"The map itself: {height} × {width} cells", f"The map for {asked}, cell by cell."),
         ],
         size=150,

@@ -18,7 +18,7 @@ label’s logit more than the other’s, blue cells the other’s.
 
 #### What to look at first
 
-1. **The grid.** The picture looks smooth because it is enlarged. Behind it are a few cells, 6 × 6 or fewer; each covers
+1. **The grid.** The picture looks smooth because it is enlarged. Behind it are a few cells, often 6 × 6; each covers
    an eye or half a mouth. “The map itself” shows them. Nothing finer than a cell can be read from it.
 2. **The question.** A map belongs to a label. Ask for another label and it changes; the map of the highest score alone
    does not tell why the runner-up lost. Ask “rather than”.

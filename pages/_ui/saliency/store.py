@@ -1,4 +1,4 @@
-"""What the page "Saliency" loads once and shares with all visitors: explainers, networks, atlases and ledgers.
+"""What the page "Saliency" loads once and shares with all visitors: networks, atlases and ledgers.
 
 Like ``pages._ui.loaders``, and apart from it because no other page needs these. Nothing of a visitor is kept here.
 """
@@ -11,27 +11,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from fer_core.explain import atlas as atlases
-from fer_core.explain import cam, ledger
+from fer_core.explain import ledger
 from fer_core.registry import ATLAS_FILE, LEDGER_FILE, ModelCard
-from pages._ui import loaders
 
 if TYPE_CHECKING:
     from fer_core.explain.atlas import Atlas
-    from fer_core.explain.cam import Explainer
     from fer_core.explain.ledger import Ledger
 
 _loading = threading.Lock()
-
-
-def explainer(card: ModelCard) -> Explainer:
-    """Return the explainer of a served model.
-
-    Raises
-    ------
-    ExplainError, ModelContractError
-        See :func:`fer_core.explain.cam.explainer`.
-    """
-    return _explainer(card.fingerprint, card)
 
 
 def networks(card: ModelCard) -> tuple[Any, Any]:
@@ -66,11 +53,6 @@ def ledgers(card: ModelCard) -> dict[int, Ledger] | None:
         If the file is damaged, or not of this model.
     """
     return _ledgers(card.files[LEDGER_FILE]["sha256"], card) if LEDGER_FILE in card.files else None
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _explainer(fingerprint: str, _card: ModelCard) -> Explainer:  # noqa: ARG001 - cache key
-    return cam.explainer(loaders.classifier(_card))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
