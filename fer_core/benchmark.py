@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core import samples
 from fer_core.errors import FerError
-from fer_core.registry import ONNX_FILE, ModelCard, load_registry
+from fer_core.registry import HEAD_FILE, ONNX_FILE, ModelCard, load_registry
 from fer_core.settings import ROOT, Settings
 
 if TYPE_CHECKING:
@@ -47,9 +47,13 @@ TARGETS: Final = {
     "start_peak_mb": 200,
     "photo_to_scores": 40,
     "face_to_scores": 5,
+    "face_to_map": 5,
+    "what_if_face": 100,
+    "what_if_matrix": 150,
+    "page_again": 1000,
     "growth_mb": 20,
 }
-"""Upper limits that the project sets itself: seconds, MB, ms, ms, MB."""
+"""Upper limits that the project sets itself: seconds, MB, ms, MB."""
 
 INTRODUCTION: Final = """# Performance
 
@@ -58,6 +62,10 @@ Measured by `python -m fer_core benchmark --write docs/performance.md`, on a mac
 - **Fresh process**: wall time of `python -m fer_core predict PHOTO` in a new process until its scores are printed and
   it has ended, median of five, files in the disk cache; the operating system's figure for its peak of resident memory.
 - **Stages**: medians over repeated calls on the bundled photo of 1280 x 720 pixels with one face, after a warm-up.
+- **Heat map**: one pass for scores and feature maps, and the closed-form Grad-CAM of the highest score. *Put to the
+  test* is the whole verdict: deletion, insertion, random orders, stability, random weights.
+- **Pages**: server time of a run of a page's script, without a browser (Streamlit's AppTest on the committed models):
+  opened once more, and after a slider was moved. Medians.
 - **Throughput**: faces a second through `Classifier.predict_proba`. Larger batches gain little, since one face already
   keeps all cores busy; they go through the network in chunks of eight, which keeps memory small.
 - **Growth**: resident memory of one process over predictions of mixed sizes (1 to 64 faces, each tenth a whole photo).
@@ -115,7 +123,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything one run measured. ``stages_ms`` holds medians, ``faces_per_second`` a figure for each batch size."""
+    """Everything one run measured. ``stages_ms`` and ``pages_ms`` hold medians, ``faces_per_second`` a figure for each
+    batch size.
+    """  # noqa: D205
 
     date: str
     machine: Machine
@@ -127,6 +137,7 @@ class Report:
     stages_ms: dict[str, float]
     faces_per_second: dict[int, float]
     memory: Memory
+    pages_ms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, predictions: int = PREDICTIONS) -> Report:
-    """Measure one model on this machine; takes about half a minute.
+    """Measure one model on this machine; takes about a minute.
 
     The fresh processes come first: a child's peak memory counts from that of its parent, which is still small then.
 
@@ -193,6 +204,7 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
         stages_ms=measure_stages(classifier, photo, repeats),
         faces_per_second=measure_throughput(classifier, repeats),
         memory=measure_memory(classifier, photo, predictions),
+        pages_ms=measure_pages(max(1, repeats // 5)),
     )
 
 
@@ -243,7 +255,46 @@ def measure_stages(classifier: Classifier, photo: bytes, repeats: int) -> dict[s
         "preprocess": median_ms(lambda: preprocess(crop, classifier.card.input), repeats),
         "face_to_scores": median_ms(lambda: classifier.predict_proba(crop), repeats),
         "photo_to_scores": median_ms(lambda: analyse(photo, classifier), repeats),
+        **_measure_maps(classifier, crop, repeats),
     }
+
+
+def _measure_maps(classifier: Classifier, crop: NDArray[np.uint8], repeats: int) -> dict[str, float]:
+    """Return the median time of scores and heat map of a face (1, 48, 48), and of putting the map to the test, ms.
+
+    Empty for a model whose heat maps need TensorFlow.
+    """
+    from fer_core.explain import cam, side_by_side
+    from fer_core.explain.heatmap import direction
+    from fer_core.labels import EMOTIONS
+
+    if HEAD_FILE not in classifier.card.files:
+        return {}
+    explainer = cam.explainer(classifier)
+    looked = explainer.look(crop)
+    wanted = direction(EMOTIONS[int(looked.proba[0].argmax())])
+    return {
+        "face_to_map": median_ms(lambda: explainer.heat_map(explainer.look(crop).maps[0], wanted), repeats),
+        "map_tested": median_ms(
+            lambda: side_by_side.closed_form(explainer, crop[0], looked.maps[0], wanted), max(1, repeats // 10)
+        ),
+    }
+
+
+def measure_pages(repeats: int) -> dict[str, float]:
+    """Return the median server time of each page opened again and of a what-if slider moved, ms; in its own process.
+
+    Raises
+    ------
+    FerError
+        If a page shows an error.
+    """
+    command = [sys.executable, "-m", "pages._ui.timing", str(repeats)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise FerError(f"The pages could not be measured: {done.stderr.strip()[-500:]}")
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def measure_throughput(classifier: Classifier, repeats: int) -> dict[int, float]:
@@ -345,6 +396,18 @@ def to_markdown(report: Report) -> str:
             TARGETS["face_to_scores"],
         ),
         ("Photo to scores, all stages", report.stages_ms["photo_to_scores"], "ms", 1, TARGETS["photo_to_scores"]),
+        *(
+            (what, report.stages_ms[name], "ms", digits, TARGETS.get(name))
+            for what, name, digits in (
+                ("Crop to scores and heat map", "face_to_map", 1),
+                ("Heat map put to the test", "map_tested", 0),
+            )
+            if name in report.stages_ms
+        ),
+        *(
+            (_page_in_words(name), value, "ms", 0, TARGETS.get(name, TARGETS["page_again"]))
+            for name, value in report.pages_ms.items()
+        ),
         *((f"Throughput, batch of {size}", rate, "faces/s", 0, None) for size, rate in report.faces_per_second.items()),
         (f"Memory before {memory.predictions:,} predictions", memory.before_mb, "MB", 0, None),
         (f"Growth over {memory.predictions:,} predictions", memory.growth_mb, "MB", 1, TARGETS["growth_mb"]),
@@ -361,6 +424,14 @@ def to_markdown(report: Report) -> str:
         shown = "n/a" if value is None else f"{value:.{digits}f} {unit}"
         lines.append(f"| {what} | {shown} | {'' if limit is None else f'{limit:g} {unit}'} |")
     return "\n".join([*lines, *_busy(report.load)])
+
+
+def _page_in_words(name: str) -> str:
+    changes = {
+        "what_if_matrix": "Confusion matrix: a what-if slider moved",
+        "what_if_face": "Saliency: a what-if slider moved",
+    }
+    return changes.get(name) or f"Page {name.replace('_', ' ')}, opened again"
 
 
 def training_to_markdown(report: TrainingReport) -> str:

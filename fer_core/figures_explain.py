@@ -92,10 +92,10 @@ def raw(heat: HeatMap, *, side: int = SIDE) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(cells, (side, side), interpolation=cv2.INTER_NEAREST))
 
 
-def curves_chart(
+def curves_charts(
     curves: Mapping[str, NDArray[np.floating]], fraction: NDArray[np.floating], *, dark: bool
-) -> tuple[Spec, Records]:
-    """Return deletion and insertion beside random orders as two small charts, and their data.
+) -> dict[str, tuple[Spec, Records]]:
+    """Return deletion and insertion beside random orders as two charts with their data, by what each shows.
 
     Parameters
     ----------
@@ -108,46 +108,45 @@ def curves_chart(
         ("Taken away, strongest first", "deletion", "random_deletion"),
         ("Brought back, strongest first", "insertion", "random_insertion"),
     )
-    records = [
-        {"panel": panel, "order": order, "share": float(x), "score": float(y)}
-        for panel, own, chance in panels
-        for order, name in (("by the map", own), ("at random", chance))
-        for x, y in zip(fraction, curves[name], strict=True)
-    ]
     palette = _LINES["dark" if dark else "light"]
     spec = {
-        "columns": 2,
-        "facet": {"field": "panel", "type": "nominal", "title": None, "sort": [panel for panel, _, _ in panels]},
-        "spec": {
-            "width": 200,
-            "height": 170,
-            "mark": {"type": "line", "strokeWidth": 2.5},
-            "encoding": {
-                "x": {"field": "share", "type": "quantitative", "title": "Share of the face", "axis": {"format": "%"}},
-                "y": {"field": "score", "type": "quantitative", "title": "Score", "scale": {"domain": [0, 1]}},
-                "color": {
-                    "field": "order",
-                    "scale": {"domain": list(palette), "range": list(palette.values())},
-                    "legend": {"orient": "bottom", "title": None},
-                },
-                "strokeDash": {
-                    "field": "order",
-                    "scale": {"domain": list(palette), "range": [[1, 0], [5, 3]]},
-                    "legend": None,
-                },
-                "tooltip": [
-                    {"field": "order", "title": "Order"},
-                    {"field": "share", "format": ".0%", "title": "Share of the face"},
-                    {"field": "score", "format": ".2f", "title": "Score"},
-                ],
+        "height": 190,
+        "mark": {"type": "line", "strokeWidth": 2.5},
+        "encoding": {
+            "x": {"field": "share", "type": "quantitative", "title": "Share of the face", "axis": {"format": "%"}},
+            "y": {"field": "score", "type": "quantitative", "title": "Score", "scale": {"domain": [0, 1]}},
+            "color": {
+                "field": "order",
+                "scale": {"domain": list(palette), "range": list(palette.values())},
+                "legend": {"orient": "bottom", "title": None},
             },
+            "strokeDash": {
+                "field": "order",
+                "scale": {"domain": list(palette), "range": [[1, 0], [5, 3]]},
+                "legend": None,
+            },
+            "tooltip": [
+                {"field": "order", "title": "Order"},
+                {"field": "share", "format": ".0%", "title": "Share of the face"},
+                {"field": "score", "format": ".2f", "title": "Score"},
+            ],
         },
     }
-    return spec, records
+    return {
+        panel: (
+            spec,
+            [
+                {"order": order, "share": float(x), "score": float(y)}
+                for order, name in (("by the map", own), ("at random", chance))
+                for x, y in zip(fraction, curves[name], strict=True)
+            ],
+        )
+        for panel, own, chance in panels
+    }
 
 
 def curves_of(found: Curves) -> dict[str, NDArray[np.floating]]:
-    """Return the curves of one face as :func:`curves_chart` takes them, random orders averaged."""
+    """Return the curves of one face as :func:`curves_charts` takes them, random orders averaged."""
     return {
         "deletion": found.deletion,
         "insertion": found.insertion,
@@ -210,10 +209,12 @@ def parts_spec(names: Sequence[str], *, dark: bool = False) -> Spec:
 def ledger_spec(*, dark: bool = False) -> Spec:
     """Return horizontal bars with intervals, one a line of a cause ledger.
 
-    The data are records ``title``, ``share``, ``low``, ``high``, ``text``, ``kind`` ("claims" or "unexplained").
+    The data are records ``title`` (a new line where it may be broken), ``share``, ``low``, ``high``, ``text``, ``kind``
+    ("claims" or "unexplained").
     """
     ink = "#ECE9E2" if dark else "#1E2430"
-    y = {"field": "title", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 330}}
+    axis = {"labelLimit": 330, "labelExpr": "split(datum.label, '\\n')"}
+    y = {"field": "title", "type": "nominal", "title": None, "sort": None, "axis": axis}
     return {
         "height": {"step": 34},
         "layer": [

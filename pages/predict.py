@@ -55,7 +55,8 @@ def show_what_next(picture: Sample | Photo, models: list[ModelCard]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         downloads.buttons(records)
         for page, label in there[:2]:
-            st.page_link(page.file, label=label, icon=page.icon, query_params={"model": models[0].id})
+            query = {"model": models[0].id} | ({"show": "face"} if page.slug == "saliency" else {})
+            st.page_link(page.file, label=label, icon=page.icon, query_params=query)
 
 
 with shell.page(

@@ -20,14 +20,14 @@ with shell.page(
     "saliency",
     heading="Why this label?",
     lead="Which parts of a face speak for a label and not for another, and how far such a picture can be believed.",
-):
+), url.together():
     cards = {card.id: card for card in loaders.registry().servable}
     best = loaders.registry().default
-    # A link that names a cell is about the cell, one that names a face about the face.
-    asked = "cell" if url.is_new("pred") else "face" if url.is_new("image") else st.session_state.get("show", "face")
-    if "show" not in st.query_params:
-        st.session_state["show"] = asked
-    url.adopt("show", list(VIEWS), "face")
+    # A link that names a cell is about the cell, one that names an image about a face.
+    of_cell = "pred" in st.query_params
+    if "show" not in st.query_params and (of_cell or url.is_new("image")):
+        st.session_state["show"] = "cell" if of_cell else "face"
+    url.adopt("show", list(VIEWS), "cell" if of_cell else "face")
     left, right = st.columns([9, 4], vertical_alignment="bottom")
     with left:
         view = st.segmented_control(
@@ -38,13 +38,16 @@ with shell.page(
             required=True,
             persist_state="session",
             label_visibility="collapsed",
+            wrap=True,
         )
     with right:
         url.adopt("model", list(cards), best.id)
         model = st.selectbox(
             "Model", list(cards), format_func=lambda key: cards[key].name, key="model", persist_state="session"
         )
-    url.write(show=view if view != "face" else None, model=model if model != best.id else None)
+    # A link that names the best model stays as it is: the back button would return to the link, not to where it stood.
+    named = model != best.id or st.query_params.get("model") == model
+    url.write(show=view if view != "face" else None, model=model if named else None)
     if view == "face":
         face.draw(cards[model])
     elif view == "cell":

@@ -264,13 +264,15 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
 
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
-        "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16"),
+        "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         "improved": _improved(
             "custom_cnn", epochs=40, size=48, small_size=32, small_epochs=20, precision="mixed_bfloat16"
         ),
     },
     "inception_v3": {
-        "report": _report("inception_v3", size=96, cut="mixed5", backbone_weights="imagenet", feature_copies=4),
+        "report": _report(
+            "inception_v3", size=96, cut="mixed5", backbone_weights="imagenet", feature_copies=4, ships="predictions"
+        ),
         "improved": _improved(
             "inception_v3",
             epochs=14,
@@ -303,13 +305,13 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
     },
     "resnet50": {
-        "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16"),
+        "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         "improved": _improved(
             "resnet50", epochs=22, size=48, small_size=32, small_epochs=15, precision="mixed_bfloat16"
         ),
     },
     "vgg16": {
-        "report": _report("vgg16", size=48, backbone_weights="imagenet", feature_copies=4),
+        "report": _report("vgg16", size=48, backbone_weights="imagenet", feature_copies=4, ships="predictions"),
         "improved": _improved(
             "vgg16",
             epochs=10,

@@ -81,6 +81,7 @@ def picture(card: ModelCard, more: Mapping[str, str] | None = None) -> samples.S
         required=True,
         persist_state="session",
         label_visibility="collapsed",
+        wrap=True,
     )
     if source == "Samples":
         return _sample()

@@ -5,13 +5,15 @@ Never an upload. A widget bound with ``bind="query-params"`` would write the lab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import streamlit as st
 
 _WRITTEN: Final = "_url_written"
 _PAGE: Final = "_url_page"
+_PENDING: Final = "_url_pending"
 
 
 def enter(slug: str) -> None:
@@ -51,10 +53,24 @@ def write(**choices: str | None) -> None:
     """Put the choices into the address; a choice that is None is taken out of it.
 
     All at once: each change of the address is an entry in the browser's history, to which its back button returns.
+    Inside :func:`together` it waits for the end of the block.
     """
+    if _PENDING in st.session_state:
+        st.session_state[_PENDING].update(choices)
+        return
     before = st.query_params.to_dict()
     after = {**before, **choices}
     wanted = {key: value for key, value in after.items() if value is not None}
     if wanted != before:
         st.query_params.from_dict(wanted)
     st.session_state[_WRITTEN].update(choices)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Put all that is written inside into the address at once, at the end: one entry in the browser's history."""
+    st.session_state[_PENDING] = {}
+    try:
+        yield
+    finally:  # also where a rerun stops the script: what was drawn is what was chosen
+        write(**st.session_state.pop(_PENDING))

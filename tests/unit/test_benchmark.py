@@ -124,6 +124,7 @@ def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatc
     monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path / "models"))
     measure = benchmark.measure
     monkeypatch.setattr(benchmark, "measure", lambda card: measure(card, starts=1, repeats=1, predictions=10))
+    monkeypatch.setattr(benchmark, "measure_pages", lambda repeats: {"what_if_face": 12.3})  # of the committed models
     target = tmp_path / "performance.md"
     assert benchmark.run(argparse.Namespace(training=False, model=None, json=True, write=target)) == 0
     figures = json.loads(capsys.readouterr().out)
@@ -133,6 +134,23 @@ def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatc
     assert all(value > 0 for value in figures["stages_ms"].values())
     assert figures["machine"]["versions"]["onnxruntime"]
     assert re.search(r"\| Photo to scores, all stages \| [\d.]+ ms \| 40 ms \|", target.read_text(encoding="utf-8"))
+    assert "| Saliency: a what-if slider moved | 12 ms | 100 ms |" in target.read_text(encoding="utf-8")
+
+
+def test_every_page_and_both_what_ifs_are_timed_on_the_committed_models(monkeypatch):
+    monkeypatch.delenv("FER_MODELS_DIR", raising=False)
+    from pages._ui.shell import PAGES
+    from pages._ui.timing import SLIDERS
+
+    found = benchmark.measure_pages(1)
+    assert set(found) == {page.slug for page in PAGES} | {name for name, _, _ in SLIDERS.values()}
+    assert all(value > 0 for value in found.values())
+
+
+def test_a_page_that_shows_an_error_is_not_timed(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path))
+    with pytest.raises(FerError, match="shows an error"):
+        benchmark.measure_pages(1)
 
 
 def test_an_unknown_model_is_not_measured(tmp_path, monkeypatch):

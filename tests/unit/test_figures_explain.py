@@ -120,24 +120,27 @@ def test_curves_of_a_face_stand_beside_the_mean_of_the_random_ones():
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_chart_of_curves_holds_the_numbers_given(dark):
-    spec, records = figures.curves_chart(figures.curves_of(FOUND), FRACTION, dark=dark)
-    assert len(records) == 12
-    points = {(r["panel"], r["order"], r["share"]): r["score"] for r in records}
-    taken, back = spec["facet"]["sort"]
-    assert points[taken, "by the map", 0.5] == 0.3
-    assert points[taken, "at random", 0.5] == pytest.approx(0.6)
-    assert points[back, "by the map", 0.5] == 0.8
-    assert points[back, "at random", 0.5] == pytest.approx(0.3)
-    assert points[back, "by the map", 1.0] == 0.9
-    json.dumps([spec, records], allow_nan=False)
-    assert spec["spec"]["encoding"]["y"]["scale"]["domain"] == [0, 1]
+    charts = figures.curves_charts(figures.curves_of(FOUND), FRACTION, dark=dark)
+    assert list(charts) == ["Taken away, strongest first", "Brought back, strongest first"]
+    taken, back = ({(r["order"], r["share"]): r["score"] for r in records} for _, records in charts.values())
+    assert len(taken) == len(back) == 6
+    assert taken["by the map", 0.5] == 0.3
+    assert taken["at random", 0.5] == pytest.approx(0.6)
+    assert back["by the map", 0.5] == 0.8
+    assert back["at random", 0.5] == pytest.approx(0.3)
+    assert back["by the map", 1.0] == 0.9
+    json.dumps(charts, allow_nan=False)
+    assert all(spec["encoding"]["y"]["scale"]["domain"] == [0, 1] for spec, _ in charts.values())
+    assert all("width" not in spec for spec, _ in charts.values()), "a fixed width does not fit every window"
 
 
 def test_a_chart_for_a_dark_page_has_colours_of_its_own():
-    light, _ = figures.curves_chart(figures.curves_of(FOUND), FRACTION, dark=False)
-    dark, _ = figures.curves_chart(figures.curves_of(FOUND), FRACTION, dark=True)
-    ranges = [spec["spec"]["encoding"]["color"]["scale"]["range"] for spec in (light, dark)]
-    assert ranges[0] != ranges[1]
+    ranges = [
+        spec["encoding"]["color"]["scale"]["range"]
+        for dark in (False, True)
+        for spec, _ in figures.curves_charts(figures.curves_of(FOUND), FRACTION, dark=dark).values()
+    ]
+    assert ranges[0] == ranges[1] != ranges[2] == ranges[3]
     assert figures.parts_spec(["happy"], dark=True) != figures.parts_spec(["happy"])
     assert figures.ledger_spec(dark=True) != figures.ledger_spec()
 

@@ -53,8 +53,8 @@ def panel(choice: Choice, study: Study, rows: Predictions, cell: Cell) -> None:
             on_click="ignore",
         )
         why = shell.find("saliency")
-        if why is not None:
-            query = {"model": choice.card.id, "true": cell[0], "pred": cell[1], "image": str(rows.names[members[0]])}
+        if why is not None and answer != NO_ANSWER:
+            query = {"show": "cell", "model": choice.card.id, "true": cell[0], "pred": cell[1]}
             st.page_link(why.file, label="Why? Where the model looked", icon=why.icon, query_params=query)
 
 

@@ -79,8 +79,11 @@ def _choose(atlas: Atlas) -> tuple[int, int]:
     mostly = EMOTIONS[atlas.goes_to(index_of(true))]
     before = st.session_state.get("autopsy_of")
     st.session_state["autopsy_of"] = true
-    if before not in (None, true) and not url.is_new("pred"):
+    linked = "pred" in st.query_params and (url.is_new("true") or url.is_new("pred"))
+    if before not in (None, true) and not linked:
         st.session_state["pred"] = mostly  # another label was chosen by hand: begin where it mostly goes
+    elif linked:
+        st.session_state["pred"] = st.query_params["pred"]
     with right:
         url.adopt("pred", list(EMOTIONS), mostly)
         pred = st.selectbox(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+from typing import Final
+
 import streamlit as st
 
 from fer_core.confusion import percent
@@ -12,6 +15,9 @@ from fer_core.registry import LEDGER_FILE, ModelCard
 from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.saliency import store
+
+LINE: Final = 26
+"""Letters a line beside the bars: a title leaves room for its bar on a phone."""
 
 
 def draw(card: ModelCard) -> None:
@@ -71,7 +77,7 @@ def draw(card: ModelCard) -> None:
 def _bars(ledger: Ledger) -> None:
     records = [
         {
-            "title": line.title,
+            "title": fill(line.title, LINE),
             "share": line.rate.value,
             "low": line.rate.low,
             "high": line.rate.high,
@@ -97,7 +103,7 @@ def _bars(ledger: Ledger) -> None:
         records,
         key="ledger_bars",
         alt="Share of the lost images that each line claims, with 95 % intervals: "
-        + "; ".join(f"{record['title']}: {record['text']}" for record in records)
+        + "; ".join(f"{record['title']}: {record['text']}".replace("\n", " ") for record in records)
         + ".",
     )
 

@@ -51,9 +51,12 @@ def reasons(verdict: Verdict) -> None:
 
 
 def curves(found: Mapping[str, Any], fraction: Any, *, key: str, alt: str) -> None:
-    """Draw deletion and insertion curves."""
-    spec, records = figures.curves_chart(found, fraction, dark=is_dark())
-    chart(spec, records, key=key, alt=alt)
+    """Draw deletion and insertion curves, one below the other where there is no room."""
+    with st.grid(2, min_column_width=200, gap="medium"):
+        for number, (title, (spec, records)) in enumerate(figures.curves_charts(found, fraction, dark=is_dark()).items()):
+            with st.container(gap="xsmall"):
+                st.caption(title)
+                chart(spec, records, key=f"{key}_{number}", alt=f"{title}. {alt}")
 
 
 def face_parts(maps: Mapping[str, HeatMap], points: NDArray[np.float64] | None, side: int, *, key: str) -> None:
@@ -77,7 +80,7 @@ def face_parts(maps: Mapping[str, HeatMap], points: NDArray[np.float64] | None, 
         + ".",
     )
     st.caption(
-        "Bars: share of the map on each part. Black ticks: share of the area, which is what a map that is the same "
+        "Bars: share of the map on each part. Ticks: share of the area, which is what a map that is the same "
         "everywhere would give. "
         + ("The parts are placed by the eyes, nose and mouth found in this crop." if points is not None else _TEMPLATE)
     )

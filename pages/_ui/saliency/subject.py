@@ -56,6 +56,8 @@ def choose(card: ModelCard) -> Subject | None:
     """Draw the pickers and return the face; None with a sentence on the page where there is none."""
     if url.is_new("image"):
         st.session_state["source"] = FER2013
+    elif url.is_gone("image"):  # the back button: to what was looked at before
+        st.session_state["source"] = next(iter(pickers.SOURCES))
     picked = pickers.picture(card, _MORE)
     if picked == FER2013:
         return _of_fer2013()
@@ -88,7 +90,7 @@ def _of_photo(picture: samples.Sample | visit.Photo, card: ModelCard) -> Subject
 
 
 def _of_fer2013() -> Subject | None:
-    url.write(face=None)
+    url.write(face=None, image=st.query_params.get("image"))  # seen, even where it cannot be shown
     found = loaders.fer2013()
     if found is None:
         st.info(
@@ -102,7 +104,7 @@ def _of_fer2013() -> Subject | None:
     if url.is_new("image"):
         st.session_state["image"] = st.query_params["image"]
     st.session_state.setdefault("image", _first(place))
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    left, right = st.columns([7, 3], vertical_alignment="bottom")
     with left:
         text = st.text_input(
             "Name of an image, such as PrivateTest_10131363", key="image", persist_state="session"
@@ -112,6 +114,7 @@ def _of_fer2013() -> Subject | None:
     name = _full_name(text, place)
     if name is None:
         st.warning(f"There is no image “{text[:80]}” in this copy of FER2013.", icon=":material/search_off:")
+        url.write(image=None)
         return None
     url.write(image=name)
     label = PurePosixPath(name).parent.name
