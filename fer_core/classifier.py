@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fer_core.errors import ModelContractError
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import check_faces, preprocess
-from fer_core.registry import ONNX_FILE, OUTPUTS, ModelCard
+from fer_core.registry import ONNX_FILE, OUTPUTS, WEIGHTS_FILE, ModelCard
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
@@ -59,6 +59,21 @@ def load_classifier(card: ModelCard) -> Classifier:
     _return_freed_memory()
     classifier.check()
     return classifier
+
+
+def open_classifier(card: ModelCard) -> Classifier:
+    """Open a model by its ONNX graph, or by Keras (which imports TensorFlow) if it comes with weights only.
+
+    Raises
+    ------
+    ModelContractError
+        If it has neither, or they are not what the card says.
+    """
+    if card.has_onnx or WEIGHTS_FILE not in card.files:
+        return load_classifier(card)
+    from fer_core.keras_classifier import load_keras_classifier
+
+    return load_keras_classifier(card)
 
 
 class Classifier:

@@ -110,7 +110,7 @@ def curves_charts(
     )
     palette = _LINES["dark" if dark else "light"]
     spec = {
-        "height": 190,
+        "height": 280,
         "mark": {"type": "line", "strokeWidth": 2.5},
         "encoding": {
             "x": {"field": "share", "type": "quantitative", "title": "Share of the face", "axis": {"format": "%"}},

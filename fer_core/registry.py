@@ -97,6 +97,11 @@ class ModelCard:
         return ONNX_FILE in self.files
 
     @property
+    def can_answer(self) -> bool:
+        """Whether the model can be asked about a face at all: by its graph, or in Keras by its weights."""
+        return self.has_onnx or WEIGHTS_FILE in self.files
+
+    @property
     def val_accuracy(self) -> float:
         """Accuracy on the validation images, 0-1: the figure models are ordered by."""
         return float(self.metrics["val"]["accuracy"])

@@ -26,6 +26,7 @@ def grid_html(
     hrefs: Sequence[str] | None = None,
     *,
     size: int = SIZE,
+    most: int | None = None,
     name: str = "Faces",
 ) -> str:
     """Return faces as a list that fills the width it gets.
@@ -39,7 +40,9 @@ def grid_html(
     hrefs : sequence of str, optional
         Where a click on each face leads.
     size : int
-        Side of a face, px.
+        Side of a face, px; they grow to fill a row.
+    most : int, optional
+        Faces a row: fewer faces than would fit grow further.
     name : str
         For screen readers: which faces these are.
 
@@ -60,7 +63,8 @@ def grid_html(
             picture = f'<a href="{escape(hrefs[index])}" target="_self" style="display:block">{picture}</a>'
         label = f'<div style="font-size:.75rem;line-height:1.3;margin-top:.2rem;opacity:.85">{escape(caption)}</div>'
         items.append(f'<li style="margin:0;padding:0;min-width:0">{picture}{label if caption else ""}</li>')
+    least = f"{size}px" if most is None else f"max({size}px,(100% - {most - 1} * .6rem) / {most})"
     return (
         f'<ul aria-label="{escape(name)}" style="list-style:none;margin:0;padding:0;display:grid;gap:.6rem;'
-        f'grid-template-columns:repeat(auto-fill,minmax({size}px,1fr))">{"".join(items)}</ul>'
+        f'grid-template-columns:repeat(auto-fill,minmax({least},1fr))">{"".join(items)}</ul>'
     )

@@ -16,12 +16,15 @@ VIEWS: Final = {
     "reading": ":material/menu_book: Reading heat maps",
 }
 
-with shell.page(
-    "saliency",
-    heading="Why this label?",
-    lead="Which parts of a face speak for a label and not for another, and how far such a picture can be believed.",
-), url.together():
-    cards = {card.id: card for card in loaders.registry().servable}
+with (
+    shell.page(
+        "saliency",
+        heading="Why this label?",
+        lead="Which parts of a face speak for a label and not for another, and how far such a picture can be believed.",
+    ),
+    url.together(),
+):
+    cards = {card.id: card for card in loaders.explainable()}
     best = loaders.registry().default
     # A link that names a cell is about the cell, one that names an image about a face.
     of_cell = "pred" in st.query_params

@@ -22,7 +22,7 @@ from fer_core.arrays import write_arrays
 from fer_core.errors import ModelContractError
 from fer_core.explain.regions import PARTS
 from fer_core.labels import EMOTIONS, N_CLASSES
-from fer_core.registry import ATLAS_FILE, ONNX_FILE, ModelCard
+from fer_core.registry import ATLAS_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class About:
     model : str
         Id of the model.
     graph : str
-        sha256 of its ``model.onnx``; an atlas of another graph is refused.
+        sha256 of its ``model.onnx``, or of its weights where there is none; an atlas of another network is refused.
     layer : str
         Whose maps are weighed.
     images : int
@@ -177,7 +177,7 @@ def read_atlas(card: ModelCard) -> Atlas | None:
             }
     except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelContractError(f"The {ATLAS_FILE} of “{card.id}” cannot be read. {_AGAIN.format(card.id)}") from error
-    if ONNX_FILE not in card.files or about.graph != card.files[ONNX_FILE]["sha256"]:
+    if about.graph != _network_of(card):
         raise ModelContractError(
             f"The {ATLAS_FILE} of “{card.id}” was made of another version of the model. {_AGAIN.format(card.id)}"
         )
@@ -252,13 +252,19 @@ def build(
         np.add.at(neighbour_labels, (material.labels, material.answers, material.train_labels[near[:, k]]), 1)
     about = About(
         model=card.id,
-        graph=card.files[ONNX_FILE]["sha256"],
+        graph=_network_of(card),
         layer=explainer.layer,
         images=len(material.labels),
         network_control=None if control is None else round(control[0], 4),
         network_control_faces=0 if control is None else control[1],
     )
     return cells.atlas(about, neighbour_labels, material.train_place[near].astype(np.uint16))
+
+
+def _network_of(card: ModelCard) -> str:
+    """Return what an atlas is compared with; empty for a folder that holds no network any more."""
+    name = ONNX_FILE if card.has_onnx else WEIGHTS_FILE
+    return card.files[name]["sha256"] if name in card.files else ""
 
 
 def nearest_of(

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fer_core.errors import ExplainError, FerError
+from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
 from fer_core.registry import (
     ATLAS_FILE,
     LEDGER_FILE,
-    ONNX_FILE,
     PREDICTIONS_FILE,
     ModelCard,
     Registry,
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 SIDE: Final = 384
 """Side of a written picture, px."""
+LANDMARKS_FILE: Final = "landmarks-test-1.npz"
+"""In the cache folder; the number changes when :func:`fer_core.explain.regions.landmarks` does."""
 CONTROL_FACES: Final = 64
 """Faces on which the control with the whole network drawn anew is measured."""
 
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("ledger", "why images are not answered with their label, into the model's folder"),
     ):
         part = parsers.add_parser(name, help=text)
-        part.add_argument("model", nargs="*", help="ids of models (default: all that can be served)")
+        part.add_argument("model", nargs="*", help="ids of models (default: all that can answer)")
         part.add_argument("--data", type=Path, help="FER2013: folder, zip or csv (default: FER_DATA_DIR)")
     for part in parsers.choices.values():
         part.add_argument("--models", type=Path, help="folder of models (default: FER_MODELS_DIR)")
@@ -60,12 +61,10 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "photo":
         return explain_photo(args, registry, settings)
     cards = [registry.get(model_id) for model_id in args.model] or [
-        card for card in registry.servable if PREDICTIONS_FILE in card.files
+        card for card in registry.cards if card.can_answer and PREDICTIONS_FILE in card.files
     ]
     material = _Images(args.data, settings)
     for card in cards:
-        if ONNX_FILE not in card.files:
-            raise ExplainError(f"“{card.id}” has no model.onnx, which the {args.what} is made with.")
         if args.what == "atlas":
             write_atlas_of(card, material)
         else:
@@ -76,12 +75,12 @@ def run(args: argparse.Namespace) -> int:
 def explain_photo(args: argparse.Namespace, registry: Registry, settings: Settings) -> int:
     """Print what each face's scores rest on, and write pictures if asked to."""
     from fer_core import analysis, figures_explain, images
-    from fer_core.classifier import load_classifier
+    from fer_core.classifier import open_classifier
     from fer_core.explain import cam, faithfulness, regions
     from fer_core.explain.heatmap import direction
 
     card = registry.get(args.model) if args.model else registry.default
-    explainer = cam.explainer(load_classifier(card))
+    explainer = cam.explainer(open_classifier(card))
     try:
         data = args.photo.read_bytes()
     except OSError as error:
@@ -140,13 +139,27 @@ class _Images:
         self._points: list[NDArray[np.float64] | None] = []
 
     def points(self) -> list[NDArray[np.float64] | None]:
-        """Return the landmarks of the test images."""
+        """Return the landmarks of the test images; kept in the cache folder, since finding them takes minutes."""
+        import numpy as np
+
+        from fer_core.arrays import write_arrays
         from fer_core.explain.regions import landmarks
 
-        if not self._points:
+        if self._points:
+            return self._points
+        kept = self.settings.cache_dir / LANDMARKS_FILE
+        if kept.is_file():
+            with np.load(kept) as stored:
+                found = stored["points"]
+        else:
             say(f"looking for eyes, nose and mouth in {len(self.test)} images")
-            self._points = [landmarks(face) for face in self.faces[self.test]]
-            say(f"found in {sum(points is not None for points in self._points)}; the template serves for the others")
+            nowhere = np.full((5, 2), np.nan)
+            points = [landmarks(face) for face in self.faces[self.test]]
+            found = np.array([nowhere if each is None else each for each in points])
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_arrays(kept, {"points": found})
+        self._points = [None if np.isnan(each).any() else each for each in found]
+        say(f"found in {sum(each is not None for each in self._points)}; the template serves for the others")
         return self._points
 
     def of(self, names: NDArray[np.str_]) -> NDArray[np.uint8]:
@@ -164,11 +177,11 @@ def write_atlas_of(card: ModelCard, material: _Images) -> None:
     """Make the atlas of a model and write it into its folder."""
     import numpy as np
 
-    from fer_core.classifier import load_classifier
+    from fer_core.classifier import open_classifier
     from fer_core.evaluation import predictions
     from fer_core.explain import atlas, cam
 
-    explainer = cam.explainer(load_classifier(card))
+    explainer = cam.explainer(open_classifier(card))
     stored = predictions.read(card.path(PREDICTIONS_FILE)).select("all")
     order = np.argsort(stored.names)
     stored = stored.take(order)
@@ -227,14 +240,14 @@ def write_ledger_of(card: ModelCard, material: _Images) -> None:
     """Make the ledgers of a model, one a class, and write them into its folder."""
     import numpy as np
 
-    from fer_core.classifier import load_classifier
+    from fer_core.classifier import open_classifier
     from fer_core.data import tables
     from fer_core.data.ferplus import open_votes
     from fer_core.errors import DatasetMissing
     from fer_core.evaluation import predictions
     from fer_core.explain import ledger
 
-    classifier = load_classifier(card)
+    classifier = open_classifier(card)
     card.verify(PREDICTIONS_FILE)
     stored = predictions.read(card.path(PREDICTIONS_FILE))
     test, validation = stored.select("all"), stored.select("val")

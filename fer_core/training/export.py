@@ -16,8 +16,10 @@ from fer_core.evaluation import calibration, predictions
 from fer_core.explain.head import from_network, write_head
 from fer_core.labels import EMOTIONS
 from fer_core.registry import (
+    ATLAS_FILE,
     HEAD_FILE,
     HISTORY_FILE,
+    LEDGER_FILE,
     MIRROR_FILE,
     ONNX_FILE,
     PREDICTIONS_FILE,
@@ -156,8 +158,8 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network = run.network
     round_to_half(network.model)
-    for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE):
-        (directory / name).unlink(missing_ok=True)  # of an earlier export, which may have shipped more
+    for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE, ATLAS_FILE, LEDGER_FILE):
+        (directory / name).unlink(missing_ok=True)  # of an earlier export: another network's
     whole, has_onnx = run.recipe.ships == "all", False
     if whole:
         save_weights(network.model, directory / WEIGHTS_FILE)

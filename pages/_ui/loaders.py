@@ -15,7 +15,15 @@ import streamlit as st
 
 from fer_core import analysis, faces, figures, images, samples, whatif
 from fer_core.errors import FerError
-from fer_core.registry import CARD_FILE, HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, ModelCard, Registry, load_registry
+from fer_core.registry import (
+    CARD_FILE,
+    HEAD_FILE,
+    MIRROR_FILE,
+    PREDICTIONS_FILE,
+    ModelCard,
+    Registry,
+    load_registry,
+)
 from fer_core.settings import Settings
 from pages._ui import visit
 
@@ -36,8 +44,13 @@ def registry() -> Registry:
     return _registry(str(models_dir), _stamp(models_dir))
 
 
+def explainable() -> tuple[ModelCard, ...]:
+    """Return the models that can be asked why, best first: those with a graph or weights."""
+    return tuple(card for card in registry().cards if card.can_answer)
+
+
 def classifier(card: ModelCard) -> Classifier:
-    """Return the model's classifier, one a model for all visitors.
+    """Return the model's classifier, one a model for all visitors; by Keras for one without an ONNX graph.
 
     Raises
     ------
@@ -142,9 +155,12 @@ def _scored_sample(sample_id: str, fingerprint: str, _card: ModelCard) -> Scored
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _classifier(directory: str, fingerprint: str, _card: ModelCard) -> Classifier:  # noqa: ARG001 - cache key
-    from fer_core.classifier import load_classifier  # onnxruntime: not needed by pages that only read cards
+    from fer_core.classifier import open_classifier  # onnxruntime: not needed by pages that only read cards
 
-    return load_classifier(_card)
+    if _card.has_onnx:
+        return open_classifier(_card)
+    with st.spinner("Loading TensorFlow: this model is too large to come with a lighter graph …"):
+        return open_classifier(_card)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -82,8 +82,6 @@ def _choose(atlas: Atlas) -> tuple[int, int]:
     linked = "pred" in st.query_params and (url.is_new("true") or url.is_new("pred"))
     if before not in (None, true) and not linked:
         st.session_state["pred"] = mostly  # another label was chosen by hand: begin where it mostly goes
-    elif linked:
-        st.session_state["pred"] = st.query_params["pred"]
     with right:
         url.adopt("pred", list(EMOTIONS), mostly)
         pred = st.selectbox(

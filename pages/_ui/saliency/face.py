@@ -40,19 +40,19 @@ def draw(card: ModelCard) -> None:
     explainer = loaders.explainer(card)
     looked = visit.remember((*chosen.key, card.fingerprint, "look"), lambda: explainer.look(chosen.crop[np.newaxis]))
     with right:
-        label, against, strength = _question(looked)
+        label, against = _question(looked)
         explained = _explained(explainer, chosen, looked, label, against)
-        _map(chosen, card, looked, explained, label, against, strength)
+        strength = _map(chosen, card, looked, explained, label, against)
     _below(card, explainer, chosen, looked, explained, label, against, strength)
 
 
-def _question(looked: Looked) -> tuple[str, str | None, float]:
-    """Draw what is asked; return the class, the one it is contrasted with, and how strongly maps cover the face."""
+def _question(looked: Looked) -> tuple[str, str | None]:
+    """Draw what is asked; return the class, and the one it is contrasted with."""
     proba = looked.proba[0]
     ranked = ranking(proba)
     labels = [TOP, *EMOTIONS]
     url.adopt("label", labels, TOP)
-    first, second, third = st.columns(3)
+    first, second = st.columns(2)
     picked = first.selectbox(
         "Why",
         labels,
@@ -74,9 +74,8 @@ def _question(looked: Looked) -> tuple[str, str | None, float]:
         help="With another label, the map shows the difference of the two logits: red cells speak for the first, blue "
         "ones for the second.",
     )
-    strength = third.slider("Overlay", 0.0, 1.0, figures.STRENGTH, 0.05, key="strength", persist_state="session")
     url.write(label=picked or None, against=against or None)
-    return label, against or None, strength
+    return label, against or None
 
 
 def _explained(explainer: Explainer, chosen: Subject, looked: Looked, label: str, against: str | None) -> Explained:
@@ -99,22 +98,36 @@ def _map(
     explained: Explained,
     label: str,
     against: str | None,
-    strength: float,
-) -> None:
+) -> float:
+    """Draw the map and its verdict; return how strongly maps cover the face."""
     asked, heat = _asked(label, against), explained.heat
+    pictures = st.container()
+    strength = st.slider(
+        "How strongly the map covers the face",
+        0.0,
+        1.0,
+        figures.STRENGTH,
+        0.05,
+        key="strength",
+        persist_state="session",
+    )
     shown = figures.overlay(chosen.crop, heat, strength=strength)
     height, width = heat.grid
-    parts.gallery(
-        [
-            (chosen.crop, "48 × 48 pixels", f"{chosen.title}: the face as the network gets it."),
-            (shown, f"Evidence for {asked}", f"The face with the map for {asked} over it."),
-            (figures.raw(heat), f"The map itself: {height} × {width} cells", f"The map for {asked}, cell by cell."),
-        ],
-        size=150,
-        name=f"Map for {asked}",
-    )
-    title = chosen.title + (f"; the model scores it {looked.proba[0].max():.2f} for {ranking(looked.proba[0])[0]}")
-    st.caption(f"{title}.")
+    says = f"{chosen.title}; the model scores it {looked.proba[0].max():.2f} for {ranking(looked.proba[0])[0]}."
+    if against:
+        says += f" Red speaks for {label}, blue for {against}."
+    with pictures:
+        parts.gallery(
+            [
+                (chosen.crop, "48 × 48 pixels", f"{chosen.title}: the face as the network gets it."),
+                (shown, f"Evidence for {asked}", f"The face with the map for {asked} over it."),
+                (figures.raw(heat), f"The map itself: {height} × {width} cells", f"The map for {asked}, cell by cell."),
+            ],
+            size=105,
+            most=3,
+            name=f"Map for {asked}",
+        )
+        st.caption(says)
     if heat.dead:
         st.warning(
             f"The map is zero everywhere: nothing in these feature maps speaks for {asked}. The face is shown without "
@@ -130,6 +143,7 @@ def _map(
         icon=":material/download:",
         on_click="ignore",
     )
+    return strength
 
 
 def _below(
@@ -199,7 +213,7 @@ def _all_labels(explainer: Explainer, chosen: Subject, looked: Looked, strength:
                 f"The map for {emotion}.",
             )
         )
-    parts.gallery(pictures, size=140, name="Maps for all seven labels")
+    parts.gallery(pictures, size=105, most=7, name="Maps for all seven labels")
     st.caption(
         "Each map is scaled to its own maximum: colours compare places within a picture, not one picture with another. "
         "Several labels often light up in the same place: the network looks at a mouth for more than one of them."
@@ -223,7 +237,8 @@ def _all_labels(explainer: Explainer, chosen: Subject, looked: Looked, strength:
                 f"Signed map: red speaks for {second}, blue for {first}.",
             ),
         ],
-        size=140,
+        size=105,
+        most=7,
         name="Contrast",
     )
 

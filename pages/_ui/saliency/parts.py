@@ -26,14 +26,15 @@ Pictures = Sequence[tuple["NDArray[np.uint8]", str, str]]
 """Picture, caption and alternative text of each."""
 
 
-def gallery(pictures: Pictures, *, size: int, name: str) -> None:
-    """Draw pictures side by side, as many as fit."""
+def gallery(pictures: Pictures, *, size: int, most: int | None = None, name: str) -> None:
+    """Draw pictures side by side, as many as fit, or `most` of them."""
     st.html(
         thumbnails.grid_html(
             [picture for picture, _, _ in pictures],
             [caption for _, caption, _ in pictures],
             [alt for _, _, alt in pictures],
             size=size,
+            most=most,
             name=name,
         )
     )
@@ -52,8 +53,9 @@ def reasons(verdict: Verdict) -> None:
 
 def curves(found: Mapping[str, Any], fraction: Any, *, key: str, alt: str) -> None:
     """Draw deletion and insertion curves, one below the other where there is no room."""
-    with st.grid(2, min_column_width=200, gap="medium"):
-        for number, (title, (spec, records)) in enumerate(figures.curves_charts(found, fraction, dark=is_dark()).items()):
+    charts = figures.curves_charts(found, fraction, dark=is_dark())
+    with st.grid(len(charts), min_column_width=200, gap="medium"):
+        for number, (title, (spec, records)) in enumerate(charts.items()):
             with st.container(gap="xsmall"):
                 st.caption(title)
                 chart(spec, records, key=f"{key}_{number}", alt=f"{title}. {alt}")
