@@ -54,6 +54,9 @@ PART_NAMES: Final = {
 }
 """Parts of the data that cards hold figures for, the one of the literature first."""
 
+ENSEMBLE_LEAST: Final = 0.05
+"""Smallest weight with which a model is kept in an ensemble."""
+
 LATENCY_FILES: Final = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.json")
 """Where measured times stand: what ``python -m fer_core benchmark --write`` made, and what its ``--json`` printed (one
 report, or a list of them). The later file wins where both know a model."""
@@ -203,20 +206,93 @@ def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
         The mean probabilities for that part. The time is left unknown: it was not measured, and is about twice that of
         the model by itself.
     """
-    from fer_core.evaluation import metrics
-
-    summary = metrics.summarise(rows_of_part.labels, rows_of_part.proba, ranking=False)
     return replace(
         own_row(card, part),
         name=f"{card.name} + mirror image",
-        accuracy=summary["accuracy"]["value"],
-        low=summary["accuracy"]["low"],
-        high=summary["accuracy"]["high"],
-        macro_f1=summary["macro_f1"]["value"],
-        disgust_recall=summary["per_class"]["disgust"]["recall"]["value"],
-        ece=summary["ece"]["value"],
         remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
+        **_figures_of(rows_of_part),
     )
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models whose scores, each the mean of face and mirror image, are mixed; the weights add up to one."""
+
+    cards: tuple[ModelCard, ...]
+    weights: tuple[float, ...]
+
+
+def choose_ensemble(cards: Sequence[ModelCard], validation: Sequence[Predictions]) -> Ensemble | None:
+    """Return the mixture of models with the smallest log-loss on validation; None if one of them alone is best.
+
+    Models that would weigh less than :data:`ENSEMBLE_LEAST` are left out, the lightest first: they cost as much as the
+    others.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+    validation : sequence of Predictions
+        Of each model, for the same validation images in the same order.
+    """
+    from fer_core.whatif import mixture_weights
+
+    members = list(zip(cards, validation, strict=True))
+    while len(members) > 1:
+        weights = mixture_weights(members[0][1].labels, [rows.proba for _, rows in members])
+        lightest = int(weights.argmin())
+        if weights[lightest] >= ENSEMBLE_LEAST:
+            return Ensemble(tuple(card for card, _ in members), tuple(float(weight) for weight in weights))
+        members.pop(lightest)
+    return None
+
+
+def ensemble_row(
+    ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictions], latency: dict[str, Latency] | None = None
+) -> Row:
+    """Return the line of an ensemble.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    part : str
+        One of :data:`PART_NAMES`.
+    rows_of_part : sequence of Predictions
+        Of each model for that part, for the same images in the same order.
+    latency : dict, optional
+        Model id -> time: the ensemble takes twice the sum, if all are known.
+    """
+    from fer_core.whatif import mix
+
+    times = [(latency or {}).get(card.id) for card in ensemble.cards]
+    known = [time.milliseconds for time in times if time is not None]
+    sizes = [megabytes(card) for card in ensemble.cards]
+    proba = mix([rows.proba for rows in rows_of_part], ensemble.weights)
+    said = ", ".join(f"{card.name} {weight:.2f}" for card, weight in zip(ensemble.cards, ensemble.weights, strict=True))
+    return Row(
+        name=f"Ensemble of {len(ensemble.cards)} + mirror images",
+        kind="trained",
+        images=PART_NAMES[part],
+        parameters=sum(card.parameters for card in ensemble.cards),
+        milliseconds=2 * sum(known) if len(known) == len(times) else None,
+        megabytes=sum(size for size in sizes if size is not None),
+        remark=f"Mean of the scores for face and mirror image, mixed with weights chosen on validation: {said}.",
+        **_figures_of(replace(rows_of_part[0], proba=proba)),
+    )
+
+
+def _figures_of(rows: Predictions) -> dict[str, Any]:
+    """Return the figures of a line from predictions, by the names of the fields of :class:`Row`."""
+    from fer_core.evaluation import metrics
+
+    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    return {
+        "accuracy": summary["accuracy"]["value"],
+        "low": summary["accuracy"]["low"],
+        "high": summary["accuracy"]["high"],
+        "macro_f1": summary["macro_f1"]["value"],
+        "disgust_recall": summary["per_class"]["disgust"]["recall"]["value"],
+        "ece": summary["ece"]["value"],
+    }
 
 
 def claims() -> list[Row]:

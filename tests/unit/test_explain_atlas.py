@@ -129,6 +129,20 @@ def test_dead_maps_are_counted_and_left_out_of_the_mean(made):
     assert (made.parts_answer[FEAR, ANGRY] == 0).all()
 
 
+def test_a_dead_map_does_not_thin_the_mean_of_the_others(card):
+    given = replace(
+        material(),
+        faces=half_faces((0, 0), (200, 0)),
+        labels=np.array([ANGRY, ANGRY]),
+        answers=np.array([HAPPY, HAPPY]),  # as if the model had said so of the black face, too
+        points=[None, None],
+    )
+    mixed = atlas.build(cam.explainer(load_classifier(card)), given, say=lambda text: None)
+    assert (mixed.count[ANGRY, HAPPY], mixed.dead[ANGRY, HAPPY]) == (2, 1)
+    np.testing.assert_allclose(mixed.map_answer[ANGRY, HAPPY][:, :3], 2, rtol=1e-5)
+    np.testing.assert_allclose(mixed.parts_answer[ANGRY, HAPPY, :, 0].sum(), 1, rtol=1e-5)
+
+
 def test_shares_of_the_parts_add_up_and_their_error_is_that_of_the_mean(made):
     filled = (made.count - made.dead) > 0
     np.testing.assert_allclose(made.parts_answer[filled][..., 0].sum(axis=-1), 1, rtol=1e-5)

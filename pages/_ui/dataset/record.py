@@ -10,6 +10,7 @@ from fer_core.data import browse, tables
 from fer_core.data.catalogue import FLAGS, SPLIT_NAMES
 from fer_core.data.ferplus import VOTE_COLUMNS
 from fer_core.labels import EMOTIONS
+from pages._ui import shell
 from pages._ui.components import growing, ranking, row, score_bars
 from pages._ui.dataset import parts, store
 
@@ -94,6 +95,10 @@ def _scores(index: int) -> None:
         st.html(row(*columns))
     else:
         st.caption("No stored scores: models were trained on this image, and their answer to it would prove nothing.")
+    why = shell.find("saliency")
+    if why is not None and store.album() is not None:
+        query = {"image": str(store.images().names[index])}
+        st.page_link(why.file, label="Why? Where a model looked", icon=why.icon, query_params=query)
 
 
 def _votes(index: int) -> None:

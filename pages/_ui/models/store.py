@@ -72,8 +72,10 @@ def compared(a: System, b: System, part: Selection) -> Duel:
     return _compared(a.id, a.card.fingerprint, b.id, b.card.fingerprint, part, a, b)
 
 
-def mirror_rows(part: Selection) -> list[Row]:
-    """Return the lines of all models with the mean of face and mirror image that have answered this part."""
+def further_rows(part: Selection) -> list[Row]:
+    """Return the lines of all models with the mean of face and mirror image that have answered this part, and of an
+    ensemble of those that were trained by a recipe of our own and can answer.
+    """  # noqa: D205
     rows = []
     for system in systems().values():
         if system.mirror:
@@ -81,7 +83,13 @@ def mirror_rows(part: Selection) -> list[Row]:
                 rows.append(_mirror_row(system.id, system.card.fingerprint, part, system))
             except FerError:  # no prediction for that part
                 continue
-    return rows
+    members = [
+        system
+        for system in systems().values()
+        if system.mirror and system.card.can_answer and not leaderboard.is_rebuilt(system.card)
+    ]
+    ensemble = _ensemble(tuple(system.card.fingerprint for system in members), part, members)
+    return [*rows, ensemble] if ensemble is not None else rows
 
 
 def latency() -> dict[str, Latency]:
@@ -126,6 +134,24 @@ def _compared(
 @st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=64)
 def _mirror_row(id: str, fingerprint: str, part: Selection, _system: System) -> Row:  # noqa: ARG001 - cache key
     return leaderboard.mirror_row(_system.card, part, predictions_of(_system, part))
+
+
+@st.cache_data(show_spinner="Mixing the models …", max_entries=16)
+def _ensemble(fingerprints: tuple[str, ...], part: Selection, _members: list[System]) -> Row | None:  # noqa: ARG001
+    from fer_core.evaluation import compare
+
+    def rows_of(selection: Selection) -> list[Predictions]:
+        first, *others = (predictions_of(system, selection) for system in _members)
+        return [first, *(compare.aligned(first, other)[1] for other in others)]
+
+    try:
+        chosen = leaderboard.choose_ensemble([system.card for system in _members], rows_of("val")) if _members else None
+        if chosen is None:
+            return None
+        rows = {system.card.id: one for system, one in zip(_members, rows_of(part), strict=True)}
+    except FerError:  # they have not answered the same images
+        return None
+    return leaderboard.ensemble_row(chosen, part, [rows[card.id] for card in chosen.cards], latency())
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

@@ -23,12 +23,13 @@ def draw(part: str) -> None:
     further = []
     if any(system.mirror for system in store.systems().values()):
         with_mirror = st.toggle(
-            "With the mirror image, too",
+            "With the mirror image and an ensemble, too",
             key="with_mirror",
             persist_state="session",
-            help="Every face is scored as it is and mirrored, and the two scores are averaged.",
+            help="Every face is scored as it is and mirrored, and the two scores are averaged. The ensemble mixes the "
+            "models trained here; its weights are chosen on validation.",
         )
-        further = store.mirror_rows(cast("Selection", part)) if with_mirror else []
+        further = store.further_rows(cast("Selection", part)) if with_mirror else []
     rows = leaderboard.rows(loaders.registry().cards, part, times, further)
     st.markdown(leaderboard.in_words(rows))
     _table(rows)
