@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import cv2
 import numpy as np
@@ -191,6 +192,13 @@ def test_the_record_of_an_image_has_label_scores_votes_and_neighbours(app, image
     assert "**7** disgust · **3** fear" in said
     assert "Nearest in the features" in " ".join(element.value for element in page.subheader)
     assert 'src="data:image/png' in html_of(page)
+    assert whys(page) == [{"image": [disgust[0]]}]
+
+
+def whys(page) -> list[dict[str, list[str]]]:
+    """Return what the links to page Saliency hand over."""
+    links = [link.proto for link in page.get("page_link") if link.proto.label.startswith("Why?")]
+    return [parse_qs(link.query_string) for link in links]
 
 
 def test_the_record_works_without_images_and_for_a_training_image(app) -> None:
@@ -201,6 +209,7 @@ def test_the_record_works_without_images_and_for_a_training_image(app) -> None:
     assert name in said
     assert "The face itself is not shown" in said
     assert "models were trained on this image" in said
+    assert whys(page) == []
 
 
 def test_an_unknown_image_is_said_so(app) -> None:
