@@ -53,6 +53,13 @@ def colours(values: NDArray[np.float32], *, signed: bool) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB))
 
 
+def enlarged(face: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """Return a face (H, W), uint8, at (side, side), smoothly enlarged."""
+    import cv2
+
+    return np.asarray(cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC))
+
+
 def overlay(
     face: NDArray[np.uint8], heat: HeatMap, *, strength: float = STRENGTH, side: int = SIDE
 ) -> NDArray[np.uint8]:
@@ -70,10 +77,7 @@ def overlay(
     side : int
         Of the result, px.
     """
-    import cv2
-
-    large = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
-    grey = np.repeat(large[:, :, np.newaxis], 3, axis=2).astype(np.float64)
+    grey = np.repeat(enlarged(face, side)[:, :, np.newaxis], 3, axis=2).astype(np.float64)
     if heat.dead:
         return grey.astype(np.uint8)
     shown = HeatMap(heat.normalised(), heat.method, heat.layer, heat.signed).resized(side)

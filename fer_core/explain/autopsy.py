@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_core.confusion import Rate, percent, rate
+from fer_core.data import catalogue
 from fer_core.explain.atlas import MIN_FACES, NEAREST, Atlas
 from fer_core.explain.heatmap import HeatMap
 from fer_core.explain.regions import PARTS
@@ -72,6 +74,11 @@ class Cell:
     levels: dict[str, int]
     neighbour_labels: NDArray[np.int64]
 
+    @property
+    def neighbour_shares(self) -> NDArray[np.float64]:
+        """Share of each label among the nearest training faces, (7,); zeros for an empty cell."""
+        return np.asarray(self.neighbour_labels / max(1, int(self.neighbour_labels.sum())))
+
 
 def cell(atlas: Atlas, label: int, answer: int) -> Cell:
     """Return one cell of an atlas; labels and answers are 0-6 in the order of ``EMOTIONS``."""
@@ -101,6 +108,41 @@ def cell(atlas: Atlas, label: int, answer: int) -> Cell:
 def fraction(found: Cell) -> NDArray[np.float64]:
     """Return the share of the face that is taken away at each point of the cell's curves."""
     return np.linspace(0, 1, len(found.curves["deletion"]))
+
+
+def part_records(cells: Mapping[str, Cell]) -> list[dict[str, Any]]:
+    """Return where the answer's map lies in each cell, for :func:`fer_core.figures_explain.parts_spec`, by its name."""
+    return [
+        {
+            "part": share.part.capitalize(),
+            "map": name,
+            "share": share.share,
+            "low": share.low,
+            "high": share.high,
+            "area": share.area,
+        }
+        for name, each in cells.items()
+        if each.alive
+        for share in each.parts_answer
+    ]
+
+
+def nearest(atlas: Atlas, names: Sequence[str]) -> list[list[tuple[str, str]]]:
+    """Return name and label of the nearest training images of each test image, nearest first.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    names : sequence of str
+        Test images, by their names in the catalogue.
+    """
+    known = catalogue.load()
+    test = np.flatnonzero(np.isin(known.split, ("public", "private")))
+    places = np.searchsorted(test, known.index_of(list(names)))
+    return [
+        [(str(known.names[row]), EMOTIONS[known.labels[row]]) for row in atlas.neighbours[place].tolist()]
+        for place in places
+    ]
 
 
 def size_in_words(atlas: Atlas, found: Cell) -> str:

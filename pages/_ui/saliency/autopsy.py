@@ -12,7 +12,6 @@ import streamlit as st
 from fer_core import confusion as cm
 from fer_core import figures_explain as figures
 from fer_core import thumbnails
-from fer_core.data import catalogue
 from fer_core.explain import autopsy
 from fer_core.explain.atlas import MIN_FACES, Atlas
 from fer_core.explain.autopsy import Cell
@@ -112,7 +111,7 @@ def _means(found: Cell, right_label: Cell, right_answer: Cell) -> None:
     for each, name in columns:
         if each.face is None:
             continue
-        pictures.append((_large(each.face), f"{name}: mean of {each.count}", f"Mean face of {name}."))
+        pictures.append((figures.enlarged(each.face), f"{name}: mean of {each.count}", f"Mean face of {name}."))
     for each, name in columns:
         heat = each.map_answer if each is not right_label or found.label == found.answer else each.map_label
         kind = answer if heat is each.map_answer and each is not right_label else label
@@ -142,34 +141,16 @@ def _means(found: Cell, right_label: Cell, right_answer: Cell) -> None:
     )
 
 
-def _large(face: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return np.asarray(cv2.resize(face, (figures.SIDE, figures.SIDE), interpolation=cv2.INTER_CUBIC))
-
-
 def _parts(found: Cell, right_answer: Cell) -> None:
     answer = EMOTIONS[found.answer]
     st.markdown(f"**Parts of the face that the map for {answer} lies on**")
-    sets = [(found, f"{EMOTIONS[found.label]} → {answer}")]
+    cells = {f"{EMOTIONS[found.label]} → {answer}": found}
     if found.label != found.answer:
-        sets.append((right_answer, f"{answer}, answered so"))
-    records = [
-        {
-            "part": share.part.capitalize(),
-            "map": name,
-            "share": share.share,
-            "low": share.low,
-            "high": share.high,
-            "area": share.area,
-        }
-        for each, name in sets
-        if each.alive
-        for share in each.parts_answer
-    ]
+        cells[f"{answer}, answered so"] = right_answer
+    records = autopsy.part_records(cells)
     if records:
         chart(
-            figures.parts_spec([name for _, name in sets], dark=is_dark()),
+            figures.parts_spec(list(cells), dark=is_dark()),
             records,
             key="autopsy_parts",
             alt="Share of the map on each part of the face, in the cell and where the answer is the label.",
@@ -202,11 +183,9 @@ def _tests(atlas: Atlas, found: Cell) -> None:
 
 def _neighbours(found: Cell) -> None:
     st.markdown("**What the nearest training faces are labelled**")
-    total = max(1, int(found.neighbour_labels.sum()))
     left, right = st.columns([5, 7], gap="medium")
-    shares = found.neighbour_labels / total
     with left:
-        st.html(score_bars(shares, order=EMOTIONS, name="Labels of the nearest training faces"))
+        st.html(score_bars(found.neighbour_shares, order=EMOTIONS, name="Labels of the nearest training faces"))
     with right:
         st.markdown(autopsy.neighbours_in_words(found))
         st.caption(
@@ -217,7 +196,7 @@ def _neighbours(found: Cell) -> None:
 
 def _faces(card: ModelCard, atlas: Atlas, found: Cell) -> None:
     """Draw the faces of the cell with their maps, where the images are at hand."""
-    st.markdown("**The faces themselves, surest answers first**")
+    st.markdown("**The faces themselves, in the order of the matrix page**")
     images = loaders.fer2013()
     if images is None or PREDICTIONS_FILE not in card.files:
         st.info(
@@ -230,7 +209,6 @@ def _faces(card: ModelCard, atlas: Atlas, found: Cell) -> None:
     rows = loaders.part_of(card, "all")
     study = loaders.study_of(card, "all")
     members, _ = cm.members(study.labels, study.answers, study.scores, found.label, found.answer)
-    members = members[np.argsort(-rows.proba[members, found.answer], kind="stable")]
     members = np.array([row for row in members if str(rows.names[row]) in place], np.int64)
     pages = math.ceil(len(members) / FACES)
     first = 0
@@ -267,17 +245,14 @@ def _faces(card: ModelCard, atlas: Atlas, found: Cell) -> None:
 
 def _nearest(atlas: Atlas, rows: Predictions, dataset: Fer2013, place: dict[str, int], shown: np.ndarray) -> None:
     """Draw the nearest training faces of a few faces of the cell."""
-    known = catalogue.load()
-    test = np.flatnonzero(np.isin(known.split, ("public", "private")))
-    at = np.searchsorted(test, known.index_of(rows.names[shown]))
+    names = [str(rows.names[row]) for row in shown]
     with st.expander("The nearest training faces of the first of them", icon=":material/share:"):
-        for row, position in zip(shown, at, strict=True):
-            near = [n for n in atlas.neighbours[position].tolist() if str(known.names[n]) in place]
-            everyone = [str(rows.names[row]), *(str(known.names[n]) for n in near)]
-            labels = [f"this face: {EMOTIONS[rows.labels[row]]}", *(EMOTIONS[known.labels[n]] for n in near)]
+        for row, name, near in zip(shown, names, autopsy.nearest(atlas, names), strict=True):
+            there = [(other, label) for other, label in near if other in place]
+            labels = [f"this face: {EMOTIONS[rows.labels[row]]}", *(label for _, label in there)]
             st.html(
                 thumbnails.grid_html(
-                    np.asarray(dataset.images[[place[name] for name in everyone]]),
+                    np.asarray(dataset.images[[place[each] for each in (name, *(other for other, _ in there))]]),
                     labels,
                     [f"Face labelled {label}." for label in labels],
                     size=84,
