@@ -170,7 +170,7 @@ def read_atlas(card: ModelCard) -> Atlas | None:
     card.verify(ATLAS_FILE)
     try:
         with np.load(card.path(ATLAS_FILE), allow_pickle=False) as stored:
-            about = About(**json.loads(stored["about"].item()))
+            about = About(**json.loads(str(stored["about"])))
             wide = {"f": np.float32, "i": np.int64}
             arrays = {
                 name: stored[name].astype(wide.get(stored[name].dtype.kind, stored[name].dtype)) for name in _STORED

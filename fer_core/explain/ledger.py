@@ -21,7 +21,8 @@ about images: test images that stand in ``Training`` too, and labels and predict
 A label is what FER2013 says of a picture, and a score is one for a label; neither says what a person feels.
 
 ``ledger.json`` in a model's folder, made by ``python -m fer_core explain ledger``, holds the ledgers of all classes. It
-names no image: votes of single images belong to FER+, so that claims are kept as counts.
+names no image, and counts claims neither by answer nor by combination of lines: beside the stored predictions, that
+would tell of single images what FER+ voters said.
 
 Only :func:`variants` imports OpenCV and only the features line imports scikit-learn, so that reading a stored ledger is
 cheap.
@@ -36,8 +37,7 @@ References
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -282,29 +282,6 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """Lost images that get the same answer and are claimed by the same lines.
-
-    Attributes
-    ----------
-    answer : int
-    lines : tuple of str
-        Keys in the order of :data:`TITLES`; empty for what is unexplained.
-    images : int
-        How many, at least 1.
-    """
-
-    answer: int
-    lines: tuple[str, ...]
-    images: int
-
-    @property
-    def place(self) -> tuple[int, tuple[int, ...]]:
-        """Where it stands among the claims of a ledger: by answer, then by lines."""
-        return self.answer, tuple(list(TITLES).index(key) for key in self.lines)
-
-
-@dataclass(frozen=True)
 class Ledger:
     """The ledger of one class and one model; consistent when made.
 
@@ -315,8 +292,8 @@ class Ledger:
         Test images of the class by the answer they get.
     lines : tuple of 4 Line
     evaluation : tuple of 2 Check
-    claims : tuple of Claim
-        The lost images, counted; one for each answer and combination of lines that occurs, in their order.
+    left : int
+        Lost images that no line claims.
 
     Raises
     ------
@@ -328,7 +305,7 @@ class Ledger:
     answers: tuple[int, ...]
     lines: tuple[Line, ...]
     evaluation: tuple[Check, ...]
-    claims: tuple[Claim, ...]
+    left: int
 
     def __post_init__(self) -> None:
         _check(self)
@@ -346,12 +323,12 @@ class Ledger:
     @property
     def lost(self) -> Rate:
         """Test images of the class that are not, of all of them."""
-        return rate(_total(self.claims), self.total)
+        return rate(self.total - self.found, self.total)
 
     @property
     def unexplained(self) -> Rate:
         """Lost images that no line claims, of the lost ones."""
-        return rate(_total(claim for claim in self.claims if not claim.lines), _total(self.claims))
+        return rate(self.left, self.lost.count)
 
     def line(self, key: str) -> Line:
         """Return the line of a key of :data:`TITLES`."""
@@ -367,7 +344,7 @@ class Ledger:
         name = EMOTIONS[self.klass]
         if self.total == 0:
             return f"There is no test image labelled {name}."
-        if not self.claims:
+        if not self.lost.count:
             return f"Every test image labelled {name} ({self.total}) is answered {name}: none is lost."
         lost = self.lost
         goes = [k for k in range(N_CLASSES) if k != self.klass and self.answers[k]]
@@ -380,7 +357,7 @@ class Ledger:
     @property
     def remainder(self) -> str:
         """What no line claims, as a sentence; empty if nothing is lost."""
-        if not self.claims:
+        if not self.lost.count:
             return ""
         left = self.unexplained
         missing = [line.title for line in self.lines if not line.measured]
@@ -414,10 +391,6 @@ class Ledger:
             "unexplained": _rate_to_json(self.unexplained),
             "remainder": self.remainder,
             "evaluation": [{**vars(check), "details": dict(check.details)} for check in self.evaluation],
-            "claims": [
-                {"answer": EMOTIONS[claim.answer], "lines": list(claim.lines), "images": claim.images}
-                for claim in self.claims
-            ],
         }
 
     @classmethod
@@ -500,28 +473,26 @@ def ledger(inputs: Inputs, klass: int = index_of("disgust")) -> Ledger:
         "framing": _framing(inputs, case),
         "features": _features(inputs, case),
     }
-    counted: Counter[tuple[int, tuple[str, ...]]] = Counter()
-    for row in np.flatnonzero(case.lost):
-        keys = tuple(key for key, found in findings.items() if found.claimed is not None and found.claimed[row])
-        counted[int(case.answers[row]), keys] += 1
-    claims = sorted((Claim(*what, images) for what, images in counted.items()), key=lambda claim: claim.place)
+    nothing = np.zeros(len(case.names), dtype=np.bool_)
+    claims = np.array([nothing if found.claimed is None else found.claimed for found in findings.values()])
+    so_far, in_all = claims.cumsum(axis=0), claims.sum(axis=0)  # how many lines claim each image
     lines = []
-    for key, found in findings.items():
-        count, first, only = _tally(claims, key)
+    for (key, found), mine, up_to_here in zip(findings.items(), claims, so_far, strict=True):
         lines.append(
             Line(
                 key=key,
                 title=TITLES[key],
-                rate=None if found.claimed is None else rate(count, found.measured_on),
-                first=first,
-                only=only,
+                rate=None if found.claimed is None else rate(int(mine.sum()), found.measured_on),
+                first=int((mine & (up_to_here == 1)).sum()),
+                only=int((mine & (in_all == 1)).sum()),
                 price=found.price,
                 sentence=found.sentence,
                 details={name: None if value is None else rounded(value) for name, value in found.details.items()},
             )
         )
     answers = tuple(int(count) for count in np.bincount(case.answers, minlength=N_CLASSES))
-    return Ledger(klass, answers, tuple(lines), (_leaks(inputs, case), _pairing(inputs, case)), tuple(claims))
+    left = int((case.lost & (in_all == 0)).sum())
+    return Ledger(klass, answers, tuple(lines), (_leaks(inputs, case), _pairing(inputs, case)), left)
 
 
 def class_images(test: Predictions, klass: int) -> NDArray[np.str_]:
@@ -1075,17 +1046,6 @@ def _points(share: FloatArray | float) -> str:
 # Storing
 
 
-def _tally(claims: Sequence[Claim], key: str) -> tuple[int, int, int]:
-    """Count the lost images that a line claims, that it is the first to claim, and that it alone claims."""
-    mine = [claim for claim in claims if key in claim.lines]
-    first = _total(claim for claim in mine if claim.lines[0] == key)
-    return _total(mine), first, _total(claim for claim in mine if claim.lines == (key,))
-
-
-def _total(claims: Iterable[Claim]) -> int:
-    return sum(claim.images for claim in claims)
-
-
 def _check(ledger: Ledger) -> None:
     if not 0 <= ledger.klass < N_CLASSES or len(ledger.answers) != N_CLASSES or min(ledger.answers) < 0:
         raise FerError("a ledger needs a class and seven counts of answers")
@@ -1093,27 +1053,22 @@ def _check(ledger: Ledger) -> None:
         raise FerError(f"the lines of a ledger are {', '.join(TITLES)}, in this order")
     if [check.key for check in ledger.evaluation] != list(CHECK_TITLES):
         raise FerError(f"the lines about the evaluation are {', '.join(CHECK_TITLES)}, in this order")
-    going = [0] * N_CLASSES
-    for claim in ledger.claims:
-        if list(claim.lines) != [key for key in TITLES if key in claim.lines]:
-            raise FerError("the lines that claim images are unknown or in another order")
-        if claim.images < 1:
-            raise FerError("a claim is of at least one image")
-        going[claim.answer] += claim.images
-    places = [claim.place for claim in ledger.claims]
-    if places != sorted(set(places)):
-        raise FerError("the claims of images stand twice or in another order")
-    going[ledger.klass] += ledger.answers[ledger.klass]
-    if tuple(going) != ledger.answers or any(claim.answer == ledger.klass for claim in ledger.claims):
-        raise FerError("the lost images are not those that the counts of answers tell of")
-    for line in ledger.lines:
-        count, first, only = _tally(ledger.claims, line.key)
-        if (line.first, line.only) != (first, only):
-            raise FerError(f"the counts of {line.key} are not those of the images it claims")
-        if count != (0 if line.rate is None else line.rate.count):
-            raise FerError(f"{line.key} claims {count} images and says another number")
-        if line.rate is not None and line.rate.n > ledger.lost.count:
-            raise FerError(f"{line.key} is measured on more images than are lost")
+    if sum(line.first for line in ledger.lines) + ledger.left != ledger.lost.count or ledger.left < 0:
+        raise FerError("the lost images are not those that a line is the first to claim, and those that none claims")
+    counts = [0 if line.rate is None else line.rate.count for line in ledger.lines]
+    for line, count in zip(ledger.lines, counts, strict=True):
+        if not 0 <= line.only <= line.first <= count:
+            raise FerError(f"{line.key} alone claims more images than it is the first to claim, or claims fewer in all")
+        if line.rate is not None and not count <= line.rate.n <= ledger.lost.count:
+            raise FerError(f"{line.key} is measured on more images than are lost, or on fewer than it claims")
+    # An image that several lines claim is shared by the first of them, and claimed again by each later one.
+    shared = [line.first - line.only for line in ledger.lines]
+    again = [count - line.first for line, count in zip(ledger.lines, counts, strict=True)]
+    for k, line in enumerate(ledger.lines):
+        if again[k] > sum(shared[:k]):
+            raise FerError(f"{line.key} claims more images again than earlier lines share")
+        if sum(shared[k:]) > sum(again[k + 1 :]):
+            raise FerError(f"{line.key} and later lines share more images than are claimed again")
 
 
 def _rate_to_json(one: Rate) -> dict[str, float | None]:
@@ -1162,10 +1117,7 @@ def _parse(data: Any) -> Ledger:
             )
             for check in data["evaluation"]
         ),
-        claims=tuple(
-            Claim(index_of(claim["answer"]), tuple(_text(key) for key in claim["lines"]), _whole(claim["images"]))
-            for claim in data["claims"]
-        ),
+        left=_whole(data["unexplained"]["count"]),
     )
 
 

@@ -92,6 +92,77 @@ def test_the_mirror_image_is_evaluated_when_it_is_asked_for(evaluated, app):
     assert not page.error
 
 
+TURNED = {
+    "angry": {"sad": 2, "angry": 8},
+    "disgust": {"disgust": 10},
+    "fear": {"surprise": 5, "fear": 5},
+    "happy": {"neutral": 9, "happy": 11},
+    "neutral": {"sad": 2, "neutral": 8},
+    "sad": {"neutral": 4, "sad": 6},
+    "surprise": {"fear": 3, "surprise": 7},
+}
+"""Right at all 22 images of each split at which MATRIX is wrong, and wrong at 25 others."""
+PERFECT = {label: {label: sum(said.values())} for label, said in MATRIX.items()}
+WRONG = {label: {"sad" if label == "happy" else "happy": sum(said.values())} for label, said in MATRIX.items()}
+
+OWN = {"training": {"name": "flagship"}, "metrics": {"val": {"accuracy": 0.725}, "private": PRIVATE}}
+ENSEMBLE = "Ensemble of 2 + mirror images"
+
+
+def with_further_rows(app):
+    """Open the leaderboard with the toggle on; return the page and the table by model."""
+    page = app("models")
+    assert not any(name.startswith("Ensemble") for name in table(page, "Model", "Kind")["Model"])
+    page.toggle(key="with_mirror").set_value(True).run()
+    assert not page.exception
+    assert not page.error
+    return page, table(page, "Model", "Kind").set_index("Model")
+
+
+def test_an_ensemble_of_models_trained_here_is_evaluated_when_it_is_asked_for(evaluated, app):
+    make_evaluated_model(evaluated, "second", MATRIX, mirror=MATRIX, onnx=True, **OWN)
+    make_evaluated_model(evaluated, "third", TURNED, mirror=TURNED, onnx=True, **OWN)
+    page, shown = with_further_rows(app)
+    assert {"Toy first + mirror image", "Toy second + mirror image", "Toy third + mirror image"} <= set(shown.index)
+    row = shown.loc[ENSEMBLE]
+    assert list(row["Kind"]) == ["Trained here"]
+    assert row["Images"] == "PrivateTest"
+    # At every image one of the two is right, and surer of it than the other is of its error; their weights are alike.
+    assert row["Accuracy"] == 100
+    assert "Toy second 0." in row["Remark"]
+    assert "Toy third 0." in row["Remark"]
+    assert "first" not in row["Remark"], "it was rebuilt, and cannot answer"
+    assert f"**{ENSEMBLE}** is the best model here" in sentences_of(page)
+
+
+@pytest.mark.parametrize(
+    "third",
+    [
+        None,
+        {"mirror": None, "onnx": True},
+        {"onnx": False},
+        {"onnx": True, "training": RECIPE},
+        {"onnx": True, "splits": ("private",)},
+    ],
+    ids=["nothing else", "no mirror images", "cannot answer", "rebuilt", "no validation"],
+)
+def test_one_model_and_what_cannot_be_mixed_with_it_make_no_ensemble(evaluated, app, third):
+    make_evaluated_model(evaluated, "second", MATRIX, mirror=MATRIX, onnx=True, **OWN)
+    if third is not None:
+        make_evaluated_model(evaluated, "third", TURNED, **{"mirror": TURNED, **OWN, **third})
+    _, shown = with_further_rows(app)
+    assert "Toy second + mirror image" in shown.index
+    assert not any(name.startswith("Ensemble") for name in shown.index)
+
+
+def test_a_model_that_is_worse_at_every_image_makes_no_ensemble(evaluated, app):
+    make_evaluated_model(evaluated, "second", PERFECT, mirror=PERFECT, onnx=True, **OWN)
+    make_evaluated_model(evaluated, "third", WRONG, mirror=WRONG, onnx=True, **OWN)
+    _, shown = with_further_rows(app)
+    assert "Toy third + mirror image" in shown.index
+    assert not any(name.startswith("Ensemble") for name in shown.index)
+
+
 def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monkeypatch, tmp_path_factory):
     missing = tmp_path_factory.mktemp("docs") / "performance.json"
     monkeypatch.setattr(leaderboard, "LATENCY_FILES", (missing,))

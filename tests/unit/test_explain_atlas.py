@@ -310,6 +310,7 @@ def test_the_stored_atlas_is_small_and_holds_no_single_face(stored):
     card = load_card(stored.directory, verify=True)
     assert card.files[ATLAS_FILE]["bytes"] < 200_000
     with np.load(card.path(ATLAS_FILE)) as content:
+        assert content["about"].shape == ()
         pictures = [name for name in content.files if content[name].shape[-2:] == (48, 48)]
         assert pictures == ["face"]
         few = content["count"] < MIN_FACES

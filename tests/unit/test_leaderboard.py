@@ -8,8 +8,10 @@ import pytest
 
 from fer_core import benchmark, figures_models, leaderboard
 from fer_core.errors import FerError
+from fer_core.evaluation import metrics
 from fer_core.evaluation.predictions import Predictions
-from fer_core.leaderboard import DisagreementGroup, Latency
+from fer_core.labels import index_of
+from fer_core.leaderboard import DisagreementGroup, Ensemble, Latency
 from fer_core.registry import write_card
 from tests.toy import make_toy_model
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, toy_predictions
@@ -99,6 +101,132 @@ def test_the_mirror_image_gets_a_row_of_its_own_with_recomputed_figures(tmp_path
     assert row.disgust_recall == pytest.approx(0.2)
     assert row.name == "Toy toy + mirror image"
     assert row.milliseconds is None
+
+
+def test_the_figures_of_a_line_are_those_of_the_metrics():
+    rows = toy_predictions(MATRIX, ("private",))
+    made = leaderboard._figures_of(rows)
+    assert set(made) == {"accuracy", "low", "high", "macro_f1", "disgust_recall", "ece"}
+    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    assert made["accuracy"] == pytest.approx(58 / 80)
+    assert (made["low"], made["high"]) == (summary["accuracy"]["low"], summary["accuracy"]["high"])
+    assert made["disgust_recall"] == pytest.approx(2 / 10)
+    assert made["ece"] == summary["ece"]["value"]
+    # F1 = 2 hits / (labels + answers), in the order of MATRIX
+    f1 = [16 / 24, 4 / 12, 10 / 15, 38 / 41, 16 / 23, 12 / 20, 20 / 25]
+    assert made["macro_f1"] == pytest.approx(sum(f1) / 7, abs=1e-6)
+
+
+def answers(split: str, *rows: tuple[str, dict[str, float]]) -> Predictions:
+    """Return predictions: of each image its label, and the scores above 0."""
+    proba = np.zeros((len(rows), 7), np.float32)
+    for row, (_, scores) in zip(proba, rows, strict=True):
+        for name, score in scores.items():
+            row[index_of(name)] = score
+    return Predictions(
+        np.array([f"row/{k:05d}" for k in range(len(rows))]),
+        np.full(len(rows), split),
+        np.array([index_of(label) for label, _ in rows], np.int64),
+        proba,
+    )
+
+
+def of_label(*scores: float) -> Predictions:
+    """Return validation predictions for happy faces, with these scores for happy and the rest for sad."""
+    return answers("val", *[("happy", {"happy": score, "sad": 1 - score}) for score in scores])
+
+
+ONE, OTHER_ONE = of_label(0.9, 0.9, 0.9, 0.1, 0.1), of_label(0.1, 0.1, 0.1, 0.9, 0.9)
+"""With weight w of the first, the log-loss is -3 ln(0.1 + 0.8 w) - 2 ln(0.9 - 0.8 w), least at w = 5 / 8."""
+USELESS = of_label(0.05, 0.05, 0.05, 0.05, 0.05)
+"""Below both at every image, and so below any mixture of them."""
+
+
+def toys(tmp_path, *ids: str):
+    return [make_toy_model(tmp_path, id, onnx=False) for id in ids]
+
+
+def test_an_ensemble_weighs_models_by_what_they_get_right_on_validation(tmp_path):
+    one, other = toys(tmp_path, "one", "other")
+    made = leaderboard.choose_ensemble([one, other], [ONE, OTHER_ONE])
+    assert made.cards == (one, other)
+    assert made.weights == pytest.approx((5 / 8, 3 / 8), abs=1e-6)
+    assert sum(made.weights) == pytest.approx(1)
+    turned = leaderboard.choose_ensemble([other, one], [OTHER_ONE, ONE])
+    assert turned.cards == (other, one)
+    assert turned.weights == pytest.approx((3 / 8, 5 / 8), abs=1e-6)
+
+
+def test_models_that_an_ensemble_does_not_need_are_left_out_and_the_others_weighed_again(tmp_path):
+    one, useless, other, worse = toys(tmp_path, "one", "useless", "other", "worse")
+    worst = of_label(0.01, 0.01, 0.01, 0.01, 0.01)
+    made = leaderboard.choose_ensemble([one, useless, other, worse], [ONE, USELESS, OTHER_ONE, worst])
+    assert [card.id for card in made.cards] == ["one", "other"]
+    assert made.weights == pytest.approx((5 / 8, 3 / 8), abs=1e-6)
+    assert sum(made.weights) == pytest.approx(1)
+
+
+def test_a_model_is_kept_from_the_least_weight_on(tmp_path, monkeypatch):
+    cards = toys(tmp_path, "one", "other")
+    monkeypatch.setattr(leaderboard, "ENSEMBLE_LEAST", 0.37)
+    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE]) is not None
+    monkeypatch.setattr(leaderboard, "ENSEMBLE_LEAST", 0.38)
+    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE]) is None
+
+
+def test_one_model_alone_is_no_ensemble(tmp_path):
+    one, useless = toys(tmp_path, "one", "useless")
+    assert leaderboard.choose_ensemble([], []) is None
+    assert leaderboard.choose_ensemble([one], [ONE]) is None
+    assert leaderboard.choose_ensemble([one, useless], [ONE, USELESS]) is None
+    with pytest.raises(ValueError, match="shorter"):
+        leaderboard.choose_ensemble([one, useless], [ONE])
+
+
+def test_the_line_of_an_ensemble_has_the_figures_of_the_mixed_scores(tmp_path):
+    one = make_toy_model(tmp_path, "one", parameters=14)
+    other = make_toy_model(tmp_path, "other", parameters=100, bias=np.ones(7, np.float32))
+    labels = ["angry", "happy", "happy", "disgust", "angry"]
+    # angry by the first and by the second; 5/8 and 3/8 of them make .550, .4125, .581, 0, .550, the rest is happy
+    first, second = (0.85, 0.6, 0.9, 0, 0.85), (0.05, 0.1, 0.05, 0, 0.05)
+
+    def part(angry):
+        rows = [
+            (label, {"disgust": 1.0} if label == "disgust" else {"angry": score, "happy": 1 - score})
+            for label, score in zip(labels, angry, strict=True)
+        ]
+        return answers("private", *rows)
+
+    # alone, the first answers 3 of 5 rightly and the second 3; equal weights, which make .45 of .550, would, too
+    for rows in (part(first), part(second)):
+        assert leaderboard._figures_of(rows)["accuracy"] == pytest.approx(3 / 5)
+    assert leaderboard._figures_of(replace(part(first), proba=(part(first).proba + part(second).proba) / 2))[
+        "accuracy"
+    ] == pytest.approx(3 / 5)
+    row = leaderboard.ensemble_row(Ensemble((one, other), (5 / 8, 3 / 8)), "private", [part(first), part(second)])
+    assert row.accuracy == pytest.approx(4 / 5)
+    assert row.low <= 4 / 5 <= row.high
+    assert row.disgust_recall == 1
+    assert (row.name, row.kind, row.images) == ("Ensemble of 2 + mirror images", "trained", "PrivateTest")
+    assert row.model_id == ""
+    assert row.parameters == 114
+    assert row.megabytes == pytest.approx((one.files["model.onnx"]["bytes"] + other.files["model.onnx"]["bytes"]) / 1e6)
+    assert row.remark.endswith("weights chosen on validation: Toy one 0.62, Toy other 0.38.")
+
+
+def test_the_time_of_an_ensemble_is_known_if_that_of_every_model_is(tmp_path):
+    made = Ensemble(tuple(toys(tmp_path, "one", "other")), (0.5, 0.5))
+    rows = [toy_predictions(MATRIX, ("private",)), toy_predictions(OTHER, ("private",))]
+
+    def time(*known: tuple[str, float]) -> float | None:
+        times = {id: Latency(milliseconds, "a machine", "2026-01-01") for id, milliseconds in known}
+        return leaderboard.ensemble_row(made, "private", rows, times).milliseconds
+
+    # each model scores the face and its mirror image
+    assert time(("one", 2.5), ("other", 4.0), ("third", 9.0)) == 2 * (2.5 + 4.0)
+    assert time(("one", 2.5), ("third", 9.0)) is None
+    assert time() is None
+    assert leaderboard.ensemble_row(made, "private", rows).milliseconds is None
 
 
 def measured(model: str, time: float) -> benchmark.Report:

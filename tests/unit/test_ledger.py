@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fer_core.confusion import Rate, rate
 from fer_core.data import tables
 from fer_core.data.ferplus import VOTE_COLUMNS, Votes
 from fer_core.errors import FerError, ModelContractError
@@ -17,7 +19,7 @@ from fer_core.evaluation.bootstrap import wilson
 from fer_core.evaluation.forensics import shuffled
 from fer_core.evaluation.predictions import Predictions
 from fer_core.explain import ledger as ld
-from fer_core.explain.ledger import Claim, Embedded, Inputs, Ledger, Rescored, ledger
+from fer_core.explain.ledger import Embedded, Inputs, Ledger, Rescored, ledger
 from fer_core.labels import EMOTIONS
 from fer_core.registry import LEDGER_FILE, PREDICTIONS_FILE, ModelCard, load_registry, write_card
 from fer_core.settings import ROOT
@@ -101,9 +103,14 @@ FULL = Inputs(TEST, VALIDATION, leaked={"row/00000", "row/00003"}, votes=VOTES, 
 
 
 def adds_up(made: Ledger) -> bool:
-    if sum(claim.images for claim in made.claims) != made.lost.count:
+    if made.lost.count != made.total - made.found or made.unexplained.n != made.lost.count:
         return False
-    return sum(line.first for line in made.lines) + made.unexplained.count == made.lost.count
+    return sum(line.first for line in made.lines) + made.left == made.lost.count
+
+
+def counts(made: Ledger) -> list[tuple[int | None, int, int]]:
+    """Return how many images each line claims, is the first to claim, and alone claims."""
+    return [(None if line.rate is None else line.rate.count, line.first, line.only) for line in made.lines]
 
 
 # The whole
@@ -111,29 +118,32 @@ def adds_up(made: Ledger) -> bool:
 
 def test_each_lost_image_is_claimed_by_the_lines_that_explain_it():
     made = ledger(FULL, DISGUST)
-    assert made.claims == (
-        Claim(ANGRY, ("class_share",), 1),  # image 2
-        Claim(ANGRY, ("labels", "framing"), 1),  # image 3
-        Claim(ANGRY, ("framing",), 1),  # image 4
-        Claim(HAPPY, (), 1),  # image 5
-    )
-    assert [line.first for line in made.lines] == [1, 1, 1, 0]
-    assert [line.only for line in made.lines] == [1, 0, 1, 0]
-    assert (made.unexplained.count, made.unexplained.n) == (1, 4)
+    # class share claims image 2, labels image 3, framing images 3 and 4, and none image 5
+    assert counts(made) == [(1, 1, 1), (1, 1, 0), (2, 1, 1), (None, 0, 0)]
+    assert (made.left, made.unexplained.count, made.unexplained.n) == (1, 1, 4)
     assert adds_up(made)
 
 
-def test_images_of_the_same_answer_and_the_same_lines_are_counted_together():
+def test_what_a_missing_line_would_claim_falls_to_the_others_or_to_none():
     made = ledger(replace(FULL, rescored=None))
-    assert made.claims == (
-        Claim(ANGRY, (), 1),  # image 4
-        Claim(ANGRY, ("class_share",), 1),
-        Claim(ANGRY, ("labels",), 1),
-        Claim(HAPPY, (), 1),
-    )
+    # image 3 is now claimed by labels alone, image 4 by none, like image 5
+    assert counts(made) == [(1, 1, 1), (1, 1, 1), (None, 0, 0), (None, 0, 0)]
+    assert made.left == 2
+    without_votes = ledger(replace(FULL, votes=None))
+    assert counts(without_votes) == [(1, 1, 1), (None, 0, 0), (2, 2, 2), (None, 0, 0)]
+    assert without_votes.left == 1
     alone = ledger(Inputs(TEST))
-    assert alone.claims == (Claim(ANGRY, (), 3), Claim(HAPPY, (), 1))
-    assert (alone.lost.count, alone.unexplained.count, alone.unexplained.n) == (4, 4, 4)
+    assert counts(alone) == [(None, 0, 0)] * 4
+    assert (alone.lost.count, alone.left, alone.unexplained.count, alone.unexplained.n) == (4, 4, 4, 4)
+
+
+def test_an_image_of_several_lines_is_first_claimed_by_one_and_alone_by_none():
+    every = votes({index: {"fear": 10} for index in range(6)})
+    larger = {index: row(disgust=0.99) for index in (2, 3)}
+    made = ledger(replace(FULL, votes=every, rescored=rescored(larger)))
+    # image 2 is claimed by all three lines, 3 by labels and framing, 4 and 5 by labels
+    assert counts(made) == [(1, 1, 0), (4, 3, 2), (2, 0, 0), (None, 0, 0)]
+    assert (made.left, made.lost.count) == (0, 4)
 
 
 def test_the_summary_counts_what_is_found_and_where_the_rest_goes():
@@ -391,10 +401,8 @@ def test_features_claim_the_lost_images_that_lie_among_the_other_class():
     where[10 + 14] = 1  # an image of angry
     made = ledger(Inputs(MANY, MANY_VALIDATION, embedded=embedded(where)))
     line = made.line("features")
-    assert [claim for claim in made.claims if claim.lines] == [
-        Claim(ANGRY, ("features",), 2),
-        Claim(HAPPY, ("features",), 1),
-    ]
+    assert made.line("class_share").rate.count == 0, "features are the only line that claims anything"
+    assert (line.rate.count, line.first, line.only, made.left) == (3, 3, 3, 5)
     assert (line.details["lost_to_other"], line.details["lost_to_other_on_other_side"]) == (7, 2)
     assert (line.details["found_on_other_side"], line.details["other_on_this_side"]) == (1, 1)
     assert line.price.value == pytest.approx(1 / 26, abs=1e-6)
@@ -496,7 +504,7 @@ def test_a_model_that_never_gives_the_answer_loses_every_image():
 def test_a_model_that_answers_all_labels_has_an_empty_ledger():
     test = part("private", [(DISGUST, row(disgust=0.9)), (ANGRY, row(angry=0.9))])
     made = ledger(replace(FULL, test=test, rescored=None))
-    assert (made.total, made.found, made.lost.count, made.claims, made.remainder) == (1, 1, 0, (), "")
+    assert (made.total, made.found, made.lost.count, made.left, made.remainder) == (1, 1, 0, 0, "")
     assert all(line.measured and line.rate.n == 0 and line.first == 0 for line in made.lines)
     assert made.unexplained.n == 0
     assert made.summary == "Every test image labelled disgust (1) is answered disgust: none is lost."
@@ -543,7 +551,50 @@ def test_a_stored_ledger_names_no_image(tmp_path):
     for name in [*TEST.names.tolist(), *VALIDATION.names.tolist()]:
         assert name not in text
     assert "row/" not in text
-    assert "image" not in set(json.loads(text)["ledgers"][DISGUST]["claims"][0])
+
+
+def paths(data: object, *way: str) -> list[tuple[str, ...]]:
+    """Return the keys that lead to each value of a JSON document; places of a list count as one."""
+    if isinstance(data, dict):
+        return [path for key, value in data.items() for path in paths(value, *way, key)]
+    if isinstance(data, list):
+        return [path for value in data for path in paths(value, *way, "*")]
+    return [way]
+
+
+def test_a_stored_ledger_does_not_break_claims_down():
+    made = ledger(replace(FULL, embedded=None)).to_json()
+    assert set(made) == {
+        "class",
+        "total",
+        "found",
+        "lost",
+        "answers",
+        "summary",
+        "lines",
+        "unexplained",
+        "remainder",
+        "evaluation",
+    }
+    by_answer = [path for path in paths(made) if set(path) & set(EMOTIONS)]
+    assert by_answer == [("answers", emotion) for emotion in EMOTIONS], "nothing else is counted by answer"
+    of_rate = {"count", "n", "value", "low", "high"}
+    assert set(made["unexplained"]) == set(made["lost"]) == of_rate
+    for line in made["lines"]:
+        assert set(line) == {"key", "title", "rate", "first", "only", "price", "sentence", "details"}
+        assert line["rate"] is None or set(line["rate"]) == of_rate
+        assert not set(line["details"]) & {*ld.TITLES, *EMOTIONS}, "nor by another line"
+        assert all(value is None or isinstance(value, int | float) for value in line["details"].values())
+
+
+def test_votes_of_one_image_or_of_another_give_the_same_ledger():
+    def made(claimed: int, **given):
+        by_image = {index: {"fear": 10} if index == claimed else {"disgust": 10} for index in range(6)}
+        return ledger(Inputs(TEST, votes=votes(by_image), **given)).to_json()
+
+    # images 3 and 4 get the answer angry, 5 gets happy; no line but that of the votes claims any of them
+    assert made(3) == made(4) == made(5)
+    assert made(3, validation=VALIDATION) == made(4, validation=VALIDATION) == made(5, validation=VALIDATION)
 
 
 @pytest.fixture
@@ -651,22 +702,27 @@ def damage(data, *place, value):
         (("lines", 0, "details", "tau"), float("nan")),
         (("lines", 0, "details"), None),
         (("lines", 0, "surplus"), 1),
+        (("lines", 0, "first"), -1),
+        (("lines", 0, "first"), "1"),
+        (("lines", 1, "first"), 0),
+        (("lines", 1, "only"), 1),
+        (("lines", 2, "rate", "count"), 1),
+        (("lines", 2, "rate", "count"), 3),
+        (("lines", 2, "rate", "n"), 1),
+        (("lines", 2, "only"), 0),
+        (("lines", 2, "only"), 2),
+        (("lines", 3, "first"), 1),
+        (("unexplained",), None),
         (("unexplained", "count"), 0),
+        (("unexplained", "count"), 2),
+        (("unexplained", "count"), -1),
+        (("unexplained", "count"), True),
+        (("unexplained", "n"), 5),
         (("evaluation",), []),
         (("evaluation", 0, "recall"), "high"),
         (("evaluation", 0, "surplus"), 1),
         (("claims",), []),
-        (("claims", 0, "image"), "row/00003"),
-        (("claims", 0, "images"), 0),
-        (("claims", 0, "images"), 2),
-        (("claims", 0, "images"), "1"),
-        (("claims", 1, "answer"), "happy"),
-        (("claims", 0, "answer"), "disgust"),
-        (("claims", 0, "answer"), "happy"),
-        (("claims", 0, "lines"), ["features"]),
-        (("claims", 0, "lines"), ["luck"]),
-        (("claims", 1, "lines"), ["framing", "labels"]),
-        (("claims", 3, "lines"), "x"),
+        (("image",), "row/00003"),
     ],
 )
 def test_a_damaged_ledger_is_refused(tmp_path, place, value):
@@ -678,13 +734,52 @@ def test_a_damaged_ledger_is_refused(tmp_path, place, value):
         ld.read(path)
 
 
-def test_claims_stand_in_one_order_and_each_once():
+@pytest.mark.parametrize(
+    ("numbers", "left", "message"),
+    [
+        ([(1, 1, 1), (1, 1, 0), (2, 1, 1), (0, 0, 0)], 0, "none claims"),
+        ([(1, 1, 1), (1, 1, 0), (2, 1, 1), (0, 0, 0)], 2, "none claims"),
+        ([(2, 2, 2), (2, 2, 2), (1, 1, 1), (0, 0, 0)], -1, "none claims"),
+        ([(1, 1, 1), (0, 1, 0), (2, 1, 1), (0, 0, 0)], 1, "labels alone claims more"),
+        ([(1, 1, 1), (2, 1, 2), (1, 1, 1), (0, 0, 0)], 1, "labels alone claims more"),
+        ([(1, 1, 1), (1, 1, -1), (2, 1, 1), (0, 0, 0)], 1, "labels alone claims more"),
+        ([(1, 1, 1), (1, 1, 0), (5, 1, 1), (0, 0, 0)], 1, "framing is measured on more"),
+        # no line stands before the first: whatever it claims, it is the first to claim
+        ([(2, 1, 1), (1, 1, 0), (2, 1, 1), (0, 0, 0)], 1, "class_share claims more images again"),
+        ([(2, 1, 0), (2, 1, 1), (1, 1, 1), (0, 0, 0)], 1, "class_share claims more images again"),
+        ([(1, 1, 1), (1, 1, 0), (3, 1, 1), (0, 0, 0)], 1, "framing claims more images again"),
+        # no line stands after the last: whatever it is the first to claim, it alone claims
+        ([(1, 1, 1), (1, 1, 1), (0, 0, 0), (1, 1, 0)], 1, "and later lines share"),
+        ([(1, 1, 0), (0, 0, 0), (2, 1, 1), (2, 1, 0)], 1, "features and later lines share"),
+        ([(1, 1, 0), (1, 1, 0), (2, 1, 1), (0, 0, 0)], 1, "and later lines share"),
+    ],
+)
+def test_counts_that_no_images_can_have_are_refused(numbers, left, message):
     made = ledger(FULL)
-    with pytest.raises(FerError, match="another order"):
-        replace(made, claims=made.claims[::-1])
-    alone = ledger(Inputs(TEST))
-    with pytest.raises(FerError, match="stand twice"):
-        replace(alone, claims=(Claim(ANGRY, (), 1), Claim(ANGRY, (), 2), Claim(HAPPY, (), 1)))
+    assert made.lost.count == 4
+    lines = tuple(
+        replace(line, rate=Rate(count, max(count, 4), 0, 0, 0), first=first, only=only)
+        for line, (count, first, only) in zip(made.lines, numbers, strict=True)
+    )
+    with pytest.raises(FerError, match=message):
+        replace(made, lines=lines, left=left)
+
+
+def test_all_counts_that_images_can_have_are_accepted():
+    made = ledger(FULL)
+    every = list(itertools.product([False, True], repeat=4))
+    for claims in itertools.combinations_with_replacement(every, 4):  # of four lost images, by four lines
+        of_line = list(zip(*claims, strict=True))
+        lines = tuple(
+            replace(
+                line,
+                rate=rate(sum(mine), 4),
+                first=sum(one[k] and not any(one[:k]) for one in claims),
+                only=sum(one[k] and sum(one) == 1 for one in claims),
+            )
+            for k, (line, mine) in enumerate(zip(made.lines, of_line, strict=True))
+        )
+        assert adds_up(replace(made, lines=lines, left=sum(not any(one) for one in claims)))
 
 
 @pytest.mark.parametrize("field", list(ledger(FULL).to_json()))

@@ -31,14 +31,15 @@ def draw(card: ModelCard) -> None:
             icon=":material/receipt_long:",
         )
         return
-    url.adopt("true", list(EMOTIONS), "disgust")
+    # The other view chooses the label with a widget of another kind; two kinds must not share a key.
+    st.session_state["lost_label"] = url.adopt("true", list(EMOTIONS), "disgust")
     name = st.segmented_control(
         "Label",
         list(EMOTIONS),
         format_func=display_name,
-        key="true",
+        key="lost_label",
         required=True,
-        persist_state="session",
+        on_change=lambda: st.session_state.update(true=st.session_state["lost_label"]),
         label_visibility="collapsed",
     )
     url.write(true=name, pred=None)
@@ -48,7 +49,7 @@ def draw(card: ModelCard) -> None:
         return
     st.subheader(f"Why images labelled {name} are lost", anchor=False)
     st.markdown(ledger.summary)
-    if not ledger.claims:
+    if not ledger.lost.count:
         return
     _bars(ledger)
     st.markdown(f"**{ledger.remainder}**")
