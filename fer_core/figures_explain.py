@@ -101,6 +101,8 @@ def curves_charts(
 ) -> dict[str, tuple[Spec, Records]]:
     """Return deletion and insertion beside random orders as two charts with their data, by what each shows.
 
+    Lines are solid along the map and dashed at random; there is no legend, so that two fit side by side.
+
     Parameters
     ----------
     curves : mapping
@@ -114,7 +116,7 @@ def curves_charts(
     )
     palette = _LINES["dark" if dark else "light"]
     spec = {
-        "height": 280,
+        "height": 230,
         "mark": {"type": "line", "strokeWidth": 2.5},
         "encoding": {
             "x": {"field": "share", "type": "quantitative", "title": "Share of the face", "axis": {"format": "%"}},
@@ -122,7 +124,7 @@ def curves_charts(
             "color": {
                 "field": "order",
                 "scale": {"domain": list(palette), "range": list(palette.values())},
-                "legend": {"orient": "bottom", "title": None},
+                "legend": None,
             },
             "strokeDash": {
                 "field": "order",

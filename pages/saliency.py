@@ -51,6 +51,8 @@ with (
     # A link that names the best model stays as it is: the back button would return to the link, not to where it stood.
     named = model != best.id or st.query_params.get("model") == model
     url.write(show=view if view != "face" else None, model=model if named else None)
+    for folder, sentence in loaders.registry().problems:
+        st.warning(f"`{folder}` is left out. {sentence}", icon=":material/folder_off:")
     if view == "face":
         face.draw(cards[model])
     elif view == "cell":

@@ -71,8 +71,9 @@ def picture(card: ModelCard, more: Mapping[str, str] | None = None) -> samples.S
         None while the visitor has not given a picture yet; the name of a further source if that was chosen.
     """
     sources = {**SOURCES, **(more or {})}
-    if url.is_new("sample") or st.session_state.get("source") not in sources:
+    if url.is_new("sample"):
         st.session_state["source"] = "Samples"
+    url.keep("source", list(sources), "Samples")
     source = st.segmented_control(
         "Picture from",
         list(sources),

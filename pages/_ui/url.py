@@ -13,12 +13,14 @@ import streamlit as st
 
 _WRITTEN: Final = "_url_written"
 _PAGE: Final = "_url_page"
+_ENTERED: Final = "_url_entered"
 _PENDING: Final = "_url_pending"
 
 
 def enter(slug: str) -> None:
     """Note which page is drawn: coming from another one, every choice in the address counts as new."""
-    if st.session_state.get(_PAGE) != slug:
+    st.session_state[_ENTERED] = st.session_state.get(_PAGE) != slug
+    if st.session_state[_ENTERED]:
         st.session_state[_PAGE] = slug
         st.session_state[_WRITTEN] = {}
 
@@ -43,10 +45,18 @@ def adopt(key: str, options: Sequence[str], default: str | None) -> str | None:
         st.session_state[key] = st.query_params[key]
     elif is_gone(key):
         st.session_state[key] = default
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = default
+    keep(key, options, default)
     value: str | None = st.session_state[key]
     return value
+
+
+def keep(key: str, options: Sequence[str], default: str | None) -> None:
+    """Let the widget of that key keep the choice made before, on this page or another; else give it `default`."""
+    value = st.session_state.get(key)
+    if value not in options:
+        st.session_state[key] = default
+    elif st.session_state[_ENTERED]:
+        st.session_state[key] = value  # said again: what the other page's widget sends may not fit this one
 
 
 def write(**choices: str | None) -> None:

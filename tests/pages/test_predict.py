@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,7 +20,7 @@ from fer_core.registry import load_registry
 from fer_core.settings import ROOT
 from pages._ui import downloads
 from tests.pages.conftest import html_of, png, sentences_of, words_of
-from tests.toy import half_faces
+from tests.toy import half_faces, make_toy_model
 
 HAPPY = np.exp(4) / (np.exp(4) + 6)  # the toy's score for happy on a face with a white left half: 0.90
 OTHER = 1 / (np.exp(4) + 6)  # and for each of the others: 0.017
@@ -80,6 +82,47 @@ def test_the_network_input_is_shown_enlarged_by_nearest_neighbour(app, half_face
     page = upload(app("predict"), ("half.png", half_face))
     assert "48 × 48 grey pixels" in words_of(page)
     assert "image-rendering:pixelated" in html_of(page)
+
+
+def heat_maps(app: AppTest) -> dict[str, np.ndarray]:
+    """Return the pictures with a heat map, RGB, by what is read out in their place."""
+    found = re.findall(
+        r'<img src="data:image/jpeg;base64,([^"]+)" alt="([^"]* with its heat map for [^"]*)"', html_of(app)
+    )
+    return {alt: np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data, alt in found}
+
+
+def test_a_heat_map_shows_where_the_highest_score_was_found(app, half_face):
+    page = upload(app("predict"), ("half.png", half_face))
+    assert "Evidence for happy" in words_of(page)
+    (picture,) = heat_maps(page).values()
+    left, right = picture[80, 40], picture[80, 120]
+    assert left[0] - left[2] > 20, "the white half is coloured"
+    assert np.ptp(right) <= 3, "the black half is left as it is"
+    assert right.max() < 20
+
+
+def test_a_model_without_a_head_gets_scores_and_no_heat_map(app, models_dir, half_face):
+    make_toy_model(models_dir, "headless", accuracy=0.9, head=False)
+    page = upload(app("predict"), ("half.png", half_face))
+    assert page.selectbox(key="model").value == "headless"
+    assert not page.error
+    assert "0.90 for happy" in words_of(page)
+    assert not heat_maps(page)
+    assert "Evidence for" not in words_of(page)
+
+
+def test_a_face_without_evidence_is_not_given_a_map_as_if_there_were_some(app):
+    dark = png(half_faces((0, 0))[0] + 1)
+    page = upload(app("predict", model="surprised"), ("dark.png", dark))  # its bias alone speaks for surprise
+    assert "for surprise" in words_of(page)
+    assert "No map for surprise" in words_of(page)
+    assert "Evidence for" not in words_of(page)
+
+
+def test_the_heat_maps_of_two_models_are_told_apart(app, half_face):
+    page = upload(app("predict", compare="surprised"), ("half.png", half_face))
+    assert list(heat_maps(page)) == [f"Face 1 with its heat map for happy, Toy {name}" for name in ("toy", "surprised")]
 
 
 def test_a_camera_picture_is_scored(app, photo):

@@ -127,7 +127,7 @@ def _means(found: Cell, right_label: Cell, right_answer: Cell) -> None:
                 f"Mean signed map of {label} → {answer}: red speaks for {answer}, blue for {label}.",
             )
         )
-    parts.gallery(pictures, size=150, name="Mean faces and maps")
+    parts.gallery(pictures, size=105, most=7, name="Mean faces and maps")
     few = [name for each, name in columns if each.face is None]
     st.caption(
         "Each face’s map is divided by its own mean before maps are averaged; the last picture is the mean difference "
@@ -235,7 +235,8 @@ def _faces(card: ModelCard, atlas: Atlas, found: Cell) -> None:
             [f"{answer} {rows.proba[row, found.answer]:.2f}" for row in shown],
             [f"Face labelled {EMOTIONS[found.label]} with its map for {answer}." for _ in shown],
             [f"saliency?{urlencode({'model': card.id, 'image': name, 'label': answer})}" for name in names],
-            size=112,
+            size=105,
+            most=6,
             name="Faces of the cell with their maps",
         )
     )

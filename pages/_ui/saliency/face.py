@@ -343,8 +343,10 @@ def methods(
     key = (*chosen.key, card.fingerprint, "methods", layer, label, against or "")
     kept = visit.current().remembered
     if key not in kept:
-        if not st.button("Compute", icon=":material/play_arrow:", type="primary"):
+        place = st.empty()
+        if not place.button("Compute", icon=":material/play_arrow:", type="primary"):
             return
+        place.empty()
         visit.remember(key, lambda: _compute(card, explainer, chosen, wanted, layer))
     found: list[Explained] = kept[key]
     first = _explained(explainer, chosen, looked, label, against)
@@ -358,7 +360,7 @@ def methods(
                 f"Map by {each.name}, {height} by {width} cells.",
             )
         )
-    parts.gallery(pictures, size=150, name="Maps by several methods")
+    parts.gallery(pictures, size=105, most=7, name="Maps by several methods")
     st.dataframe(
         [
             {
@@ -376,6 +378,7 @@ def methods(
         ],
         hide_index=True,
         key="methods_table",
+        placeholder="–",
         column_config={
             "Random orders beaten": st.column_config.NumberColumn(format="percent"),
             **{

@@ -59,6 +59,7 @@ def curves(found: Mapping[str, Any], fraction: Any, *, key: str, alt: str) -> No
             with st.container(gap="xsmall"):
                 st.caption(title)
                 chart(spec, records, key=f"{key}_{number}", alt=f"{title}. {alt}")
+    st.caption("Solid: in the order of the map. Dashed: mean of random orders.")
 
 
 def face_parts(maps: Mapping[str, HeatMap], points: NDArray[np.float64] | None, side: int, *, key: str) -> None:
