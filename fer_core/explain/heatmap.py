@@ -85,6 +85,10 @@ class HeatMap:
         # A map that is the same everywhere is evidence everywhere, not nowhere.
         return np.asarray((self.values - low) / (high - low), np.float32) if high > low else np.ones_like(self.values)
 
+    def opposite(self) -> HeatMap:
+        """Return a signed map of the opposite question: what spoke against speaks for."""
+        return HeatMap(-self.values, self.method, self.layer, self.signed)
+
     def resized(self, side: int) -> NDArray[np.float32]:
         """Return the values enlarged (bilinear) or averaged to (side, side), float32, in the map's own units."""
         import cv2  # here, so that a page that only reads stored maps stays light

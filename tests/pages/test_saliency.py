@@ -798,3 +798,10 @@ def test_the_text_on_reading_maps_names_the_thresholds_that_verdicts_use(app):
 
 
 assert {"angry", "disgust", "fear"} <= set(EMOTIONS)
+
+
+def test_a_contrast_says_of_both_labels_on_which_parts_their_evidence_lies(app, half_face) -> None:
+    page = upload(app("saliency", label="happy", against="sad"), half_face)
+    assert not page.exception
+    found = {(record["map"], record["part"]) for record in records(page, "part")}
+    assert {name for name, _ in found} == {"for happy"}, "the right half of this face is black: nothing speaks for sad"

@@ -365,3 +365,9 @@ def test_landmarks_of_a_crop_are_close_to_the_template(sample):
     assert shifted is not None
     assert (shifted - points)[:, 0].mean() == pytest.approx(4 / 48, abs=0.05)
     assert (shifted - points)[:, 1].mean() == pytest.approx(0, abs=0.03)
+
+
+def test_the_opposite_of_a_contrast_is_the_contrast_of_the_opposite() -> None:
+    heat = HeatMap(np.array([[1.0, -2.0]], np.float32), "grad_cam", "maps", signed=True)
+    assert heat.opposite().values.tolist() == [[-1.0, 2.0]]
+    assert (heat.opposite().method, heat.opposite().layer, heat.opposite().signed) == ("grad_cam", "maps", True)

@@ -171,7 +171,10 @@ def _below(
     with next(tabs):
         what_if(explainer, chosen, looked, points, label, against, strength)
     with next(tabs):
-        parts.face_parts({_asked(label, against): explained.heat}, points, len(chosen.crop), key="face_parts")
+        sides = {label: explained.heat}
+        if against:
+            sides = {f"for {label}": explained.heat, f"for {against}": explained.heat.opposite()}
+        parts.face_parts(sides, points, len(chosen.crop), key="face_parts")
     with next(tabs):
         _curves(explained, label, against)
     with next(tabs):

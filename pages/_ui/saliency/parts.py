@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,8 +69,8 @@ def face_parts(maps: Mapping[str, HeatMap], points: NDArray[np.float64] | None, 
     records = [
         {"part": part.capitalize(), "map": name, "share": share.share, "area": share.area}
         for name, heat in maps.items()
-        if not heat.dead
         for part, share in regions.shares(heat.resized(side), masks).items()
+        if not math.isnan(share.share)  # nothing speaks for it
     ]
     if not records:
         st.caption("A map that is zero everywhere lies nowhere.")
