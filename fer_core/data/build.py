@@ -276,10 +276,15 @@ def nearest(
         product = features[start : start + chunk] @ features.T
         for row in range(len(product)):
             product[row, members[int(groups[start + row])]] = -np.inf
-        best = np.argpartition(-product, count, axis=1)[:, :count]
-        order = np.argsort(-np.take_along_axis(product, best, axis=1), axis=1, kind="stable")
-        result[start : start + chunk] = np.take_along_axis(best, order, axis=1)
+        result[start : start + chunk] = largest(product, count)
     return result
+
+
+def largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return the columns of the `count` largest values of each row, largest first, ``(N, count)`` int64."""
+    best = np.argpartition(-values, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(values, best, axis=1), axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(best, order, axis=1), np.int64)
 
 
 def _write_rows(path: Path, header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> None:

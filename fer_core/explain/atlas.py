@@ -281,12 +281,11 @@ def nearest_of(
     chunk : int
         Rows of the product that are held at once.
     """
+    from fer_core.data.build import largest
+
     result = np.empty((len(features), count), np.int64)
     for start in range(0, len(features), chunk):
-        product = features[start : start + chunk] @ others.T
-        best = np.argpartition(-product, count - 1, axis=1)[:, :count]
-        order = np.argsort(-np.take_along_axis(product, best, axis=1), axis=1, kind="stable")
-        result[start : start + chunk] = np.take_along_axis(best, order, axis=1)
+        result[start : start + chunk] = largest(features[start : start + chunk] @ others.T, count)
     return result
 
 
