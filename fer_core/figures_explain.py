@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Spec = dict[str, Any]
 Records = list[dict[str, Any]]
 
-SIDE: Final = 192
-"""Side of a drawn face, px: four times that of a crop."""
+SIDE: Final = 144
+"""Side of a drawn face, px: three times that of a crop."""
 STRENGTH: Final = 0.55
 """How strongly a map covers the face, 0-1."""
 

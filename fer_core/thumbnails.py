@@ -20,7 +20,7 @@ SIZE: Final = 84
 
 
 def grid_html(
-    images: NDArray[Any],
+    images: Sequence[NDArray[Any]] | NDArray[Any],
     captions: Sequence[str],
     alts: Sequence[str],
     hrefs: Sequence[str] | None = None,
@@ -33,8 +33,8 @@ def grid_html(
 
     Parameters
     ----------
-    images : ndarray of shape (N, 48, 48), uint8
-        Grey faces.
+    images : sequence of ndarray, (48, 48) or (H, W, 3), uint8
+        Grey faces, or pictures in colour.
     captions, alts : sequence of str
         What stands below each face, and what is read out instead of it; plain text, escaped here.
     hrefs : sequence of str, optional
@@ -55,8 +55,9 @@ def grid_html(
         raise ValueError(f"There are {len(images)} faces, {len(captions)} captions and {len(alts)} alternative texts.")
     items = []
     for index, (image, caption, alt) in enumerate(zip(images, captions, alts, strict=True)):
+        uri = data_uri(image)
         picture = (
-            f'<img src="{data_uri(image)}" alt="{escape(alt)}" title="{escape(alt)}" width="{size}" height="{size}" '
+            f'<img src="{uri}" alt="{escape(alt)}" title="{escape(alt)}" width="{size}" height="{size}" '
             'style="display:block;width:100%;height:auto;aspect-ratio:1;border-radius:.4rem;image-rendering:auto">'
         )
         if hrefs is not None:

@@ -52,7 +52,7 @@ def test_a_dead_map_leaves_the_face_alone(face):
     for values in (np.zeros((6, 6)), np.full((6, 6), np.nan)):
         shown = figures.overlay(face, heat_of(values), strength=1)
         assert (shown == shown[..., :1]).all(), "no colour"
-        assert shown.shape == (192, 192, 3)
+        assert shown.shape == (figures.SIDE, figures.SIDE, 3)
     np.testing.assert_array_equal(figures.overlay(face, heat_of(np.zeros((6, 6))), side=48)[..., 0], face)
 
 
