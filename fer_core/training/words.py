@@ -87,7 +87,7 @@ WORDS: Final[dict[str, Words]] = {
     "mobilenet-flagship": Words(
         name="Flagship: VGGFace2 MobileNet",
         summary="MobileNet v1 cut after block 11, started from face recognition (VGGFace2) and trained on in every "
-        "layer. The app's default.",
+        "layer.",
         license="Apache-2.0",
         notice=_VGGFACE2,
     ),
