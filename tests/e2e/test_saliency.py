@@ -169,7 +169,8 @@ def test_the_other_methods_are_computed_with_tensorflow(visitor):
     captions = visitor.page.locator("ul[aria-label='Maps by several methods'] li").all_inner_texts()
     assert [caption.rpartition(": ")[0] for caption in captions] == wanted
     assert len(METHODS) == 5
-    assert len({one.get_attribute("src") for one in shown.all()}) >= 6
+    # of the last maps, the closed form is Grad-CAM, and Grad-CAM++ is Layer-CAM but for a factor: see the page's note
+    assert len({one.get_attribute("src") for one in shown.all()}) >= len(wanted) - 2
     visitor.page.get_by_text("Marie Curie", exact=True).click()
     visitor.page.wait_for_selector("text=Marie Curie; the model scores it")
     visitor.settle()

@@ -394,7 +394,8 @@ def methods(
     st.caption(
         "Mirrored and moved: correlation with the map of the changed face, more is better. Random weights: correlation "
         "with the map of a network (of the closed form: of a head) whose weights were drawn anew, less is better. "
-        "Occlusion has no weights of its own to draw."
+        "Occlusion has no weights of its own to draw. Of the last maps, the closed form is Grad-CAM; where one dense "
+        "layer follows the pooling, Grad-CAM++ and Layer-CAM differ by a factor only, which colours do not show."
     )
     with st.expander("What the methods do", icon=":material/menu_book:"):
         st.markdown(
