@@ -39,7 +39,7 @@ ORDERS: Final[tuple[str, ...]] = get_args(Order)
 
 MISSING: Final = "–"
 
-_Z: Final = 1.959963984540054  # two-sided 95 %
+Z95: Final = 1.959963984540054  # two-sided 95 %
 
 
 @dataclass(frozen=True)
@@ -567,7 +567,7 @@ def _paired_difference(other: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[
     only_this, only_other = other[..., 0].astype(np.float64), other[..., 1].astype(np.float64)
     total = np.where(n > 0, n, np.nan)
     difference = only_this - only_other
-    half = _Z * np.sqrt(np.maximum(only_this + only_other - difference**2 / total, 0)) / total
+    half = Z95 * np.sqrt(np.maximum(only_this + only_other - difference**2 / total, 0)) / total
     value = difference / total
     return value, np.maximum(value - half, -1), np.minimum(value + half, 1)
 

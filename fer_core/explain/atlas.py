@@ -345,7 +345,6 @@ class _Sums:
         from fer_core.explain import faithfulness
         from fer_core.explain.heatmap import direction
 
-        levels = ("trust", "weak", "do not trust")
         for cell, found in self.surest.items():
             wanted = direction(EMOTIONS[cell[1]])
             for _, row in sorted(found)[:SAMPLED]:
@@ -366,7 +365,7 @@ class _Sums:
                 self.curves[cell] += lines
                 self.beats[cell] += curves.beats
                 self.tested[cell] += 1
-                self.levels[(*cell, levels.index(faithfulness.verdict(measured).level))] += 1
+                self.levels[(*cell, faithfulness.LEVELS.index(faithfulness.verdict(measured).level))] += 1
 
     def atlas(self, about: About, neighbour_labels: NDArray[np.int64], neighbours: NDArray[np.uint16]) -> Atlas:
         """Return the means."""

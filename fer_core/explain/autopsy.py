@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.confusion import Rate, percent, rate
+from fer_core.confusion import Z95, Rate, percent, rate
 from fer_core.data import catalogue
 from fer_core.explain.atlas import MIN_FACES, NEAREST, Atlas
+from fer_core.explain.faithfulness import LEVELS
 from fer_core.explain.heatmap import HeatMap
 from fer_core.explain.regions import PARTS
 from fer_core.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,6 @@ def cell(atlas: Atlas, label: int, answer: int) -> Cell:
     """Return one cell of an atlas; labels and answers are 0-6 in the order of ``EMOTIONS``."""
     at = (label, answer)
     names = ("deletion", "insertion", "random_deletion", "random_insertion")
-    levels = ("trust", "weak", "do not trust")
     count = int(atlas.count[at])
     return Cell(
         label=label,
@@ -100,7 +98,7 @@ def cell(atlas: Atlas, label: int, answer: int) -> Cell:
         curves=dict(zip(names, atlas.curves[at], strict=True)),
         tested=int(atlas.tested[at]),
         beats=float(atlas.beats[at]),
-        levels=dict(zip(levels, atlas.levels[at].tolist(), strict=True)),
+        levels=dict(zip(LEVELS, atlas.levels[at].tolist(), strict=True)),
         neighbour_labels=atlas.neighbour_labels[at],
     )
 

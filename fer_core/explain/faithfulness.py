@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import cv2
 import numpy as np
@@ -54,6 +54,8 @@ GRID_SURE, GRID_WEAK = 6, 4
 """Cells along the shorter side."""
 
 Level = Literal["trust", "weak", "do not trust"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+"""The best first."""
 
 
 @dataclass(frozen=True)
@@ -367,8 +369,7 @@ def verdict(measured: Evidence) -> Verdict:
         ),
     )
     worst = max(rank for rank, _ in findings)
-    levels: tuple[Level, Level, Level] = ("trust", "weak", "do not trust")
-    return Verdict(levels[worst], tuple(text for _, text in sorted(findings, key=lambda finding: -finding[0])))
+    return Verdict(LEVELS[worst], tuple(text for _, text in sorted(findings, key=lambda finding: -finding[0])))
 
 
 def correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

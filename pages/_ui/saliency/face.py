@@ -419,4 +419,4 @@ def _compute(card: ModelCard, explainer: Explainer, chosen: Subject, wanted: np.
     return found
 
 
-assert set(faithfulness.Level.__args__) == set(parts.BADGES)
+assert set(faithfulness.LEVELS) == set(parts.BADGES)
