@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WHOLE: Final = "whole face"
 RECTANGLE: Final = "a rectangle"
+FINE: Final = ""
+"""The layer that :func:`fer_core.explain.keras_vis.default_layer` chooses, once the network is there."""
 TOP: Final = ""
 """The class with the highest score, whichever that is."""
 
@@ -338,7 +340,8 @@ def methods(
     if able:
         layer = st.selectbox(
             "Layer",
-            list(card.cam_layers),
+            [FINE, *card.cam_layers],
+            format_func=lambda name: name or f"The deepest of {keras_vis.FINE_GRID} cells a side or more",
             key="cam_layer",
             persist_state="session",
             help="What the class activation maps look at: deeper layers know more about labels and have fewer cells.",
@@ -350,7 +353,7 @@ def methods(
         if not place.button("Compute", icon=":material/play_arrow:", type="primary"):
             return
         place.empty()
-        visit.remember(key, lambda: _compute(card, explainer, chosen, wanted, layer))
+        visit.remember(key, lambda: _compute(card, explainer, chosen, wanted, layer, able))
     found: list[Explained] = kept[key]
     first = _explained(explainer, chosen, looked, label, against)
     pictures = []
@@ -405,13 +408,16 @@ def methods(
         )
 
 
-def _compute(card: ModelCard, explainer: Explainer, chosen: Subject, wanted: np.ndarray, layer: str) -> list[Explained]:
-    steps = list(keras_vis.METHODS) if layer else []
+def _compute(
+    card: ModelCard, explainer: Explainer, chosen: Subject, wanted: np.ndarray, layer: str, able: bool
+) -> list[Explained]:
+    steps = list(keras_vis.METHODS) if able else []
     bar = st.progress(0.0, "Occlusion …")
     found = [side_by_side.by_occlusion(explainer.classifier, chosen.crop, wanted)]
     if steps:
         bar.progress(0.1, "Loading TensorFlow and the network …")
         network, twin = store.networks(card)
+        layer = layer or keras_vis.default_layer(network, card.cam_layers)
         for index, method in enumerate(steps):
             bar.progress(0.4 + 0.6 * index / len(steps), f"{keras_vis.METHODS[method].name} …")
             found.append(side_by_side.by_keras(network, twin, explainer.classifier, chosen.crop, wanted, method, layer))
