@@ -13,6 +13,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
+import uuid
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -172,9 +174,10 @@ def _fill_cache(source: Path, cache: Path, progress: Progress | None) -> None:
         names.append(name)
     if not images:
         raise DatasetError(f"{source} holds no picture of FER2013 ({_describe(problems)}).")
-    # Written aside and renamed, so that a reader never sees half a cache.
-    aside = cache.with_name(cache.name + ".part")
-    aside.mkdir(parents=True, exist_ok=True)
+    # Written aside and renamed, so that a reader never sees half a cache; in a folder of its own, because another
+    # process may be filling the same cache.
+    aside = cache.with_name(f"{cache.name}.{uuid.uuid4().hex}.part")
+    aside.mkdir(parents=True)
     np.save(aside / "images.npy", np.stack(images))
     np.save(aside / "labels.npy", np.array(labels, dtype=np.int64))
     np.save(aside / "usage.npy", np.array(usage))
@@ -185,6 +188,7 @@ def _fill_cache(source: Path, cache: Path, progress: Progress | None) -> None:
     except OSError:
         if not (cache / "meta.json").is_file():
             raise
+        shutil.rmtree(aside)
 
 
 def _describe(problems: Counter[str]) -> str:

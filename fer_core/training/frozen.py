@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
                 chosen = np.asarray(images[start : start + EVALUATION_BATCH])
                 faces = augment(chosen, network.input.height, spec, rng)
                 parts.append(batched(lambda x: np.asarray(call(tf.constant(x))), network, faces))
-            aside = path.with_suffix(".part")
+            aside = path.with_suffix(f".{uuid.uuid4().hex}.part")  # another run may be computing the same
             with aside.open("wb") as file:
                 np.save(file, np.concatenate(parts).astype(np.float16))
             aside.replace(path)

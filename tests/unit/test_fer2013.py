@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -92,6 +93,23 @@ def test_the_second_opening_reads_the_memory_mapped_copy(tmp_path: Path, setting
     second = open_dataset(source, settings=settings)
     assert isinstance(second.images, np.memmap)
     np.testing.assert_array_equal(first.images, second.images)
+
+
+def test_two_that_open_it_for_the_first_time_at_once_do_not_disturb_each_other(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_csv(tmp_path / "fer2013.csv", make_faces())
+    save, opened = np.save, []
+
+    def other_one_first(*args: Any) -> None:
+        monkeypatch.setattr(np, "save", save)
+        opened.append(open_dataset(source, settings=settings))
+        save(*args)
+
+    monkeypatch.setattr(np, "save", other_one_first)
+    opened.append(open_dataset(source, settings=settings))
+    np.testing.assert_array_equal(opened[0].images, opened[1].images)
+    assert [path.suffix for path in settings.cache_dir.iterdir()] == [""]  # and nothing half-written stays
 
 
 def test_a_changed_source_is_read_anew(tmp_path: Path, settings: Settings) -> None:
