@@ -5,14 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_core.settings import ROOT, Settings
-from fer_core.training.recipe import RECIPES, Recipe, get_recipe
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from fer_core.training.recipe import RECIPES, get_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,35 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def targets(
-    recipe: Recipe, names: NDArray[np.str_], labels: NDArray[np.int64], settings: Settings
-) -> NDArray[np.float32]:
-    """Return what the loss compares with, ``(N, 7)`` float32, each row a distribution over the classes.
-
-    With the targets ``ferplus`` that is the distribution of the votes over the seven classes; an image that FER+ does
-    not know, or has no vote of these seven for, keeps its label.
-
-    Raises
-    ------
-    DatasetMissing
-        If the recipe needs the votes and ``FERPLUS_CSV`` does not name them.
-    """
-    import numpy as np
-
-    from fer_core.training.loop import one_hot
-
-    hard = one_hot(labels)
-    if recipe.targets == "labels":
-        return hard
-    from fer_core.data.ferplus import open_votes
-    from fer_core.evaluation.agreement import distribution
-
-    counts, known = open_votes(settings=settings).of(names.tolist())
-    shares = distribution(counts)
-    usable = known & np.isfinite(shares).all(axis=1)
-    return np.where(usable[:, None], shares, hard).astype(np.float32)
-
-
 def run(args: argparse.Namespace) -> int:
     """Train and export; return the exit code."""
     import numpy as np
@@ -72,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from fer_core.training.export import export
     from fer_core.training.frozen import train_frozen
     from fer_core.training.loop import TrainingData, train
+    from fer_core.training.targets import train_and_val_targets
     from fer_core.training.words import words_for
 
     recipe = get_recipe(args.network.replace("-", "_"), args.recipe)
@@ -83,13 +50,17 @@ def run(args: argparse.Namespace) -> int:
     dataset = fer2013.open_dataset(args.data, settings=settings)
     split = splits.assign(dataset)
     train_rows, val_rows = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
+    train_labels, val_labels = dataset.labels[train_rows], dataset.labels[val_rows]
+    train_targets, val_targets = train_and_val_targets(
+        recipe, (dataset.names[train_rows], dataset.names[val_rows]), (train_labels, val_labels), settings
+    )
     data = TrainingData(
         train_images=dataset.images[train_rows],
-        train_targets=targets(recipe, dataset.names[train_rows], dataset.labels[train_rows], settings),
-        train_labels=dataset.labels[train_rows],
+        train_targets=train_targets,
+        train_labels=train_labels,
         val_images=dataset.images[val_rows],
-        val_targets=targets(recipe, dataset.names[val_rows], dataset.labels[val_rows], settings),
-        val_labels=dataset.labels[val_rows],
+        val_targets=val_targets,
+        val_labels=val_labels,
     )
     directory = args.run or ROOT / "runs" / recipe.run_id
     trainer = train_frozen if recipe.protocol == "frozen" else train

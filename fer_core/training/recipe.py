@@ -80,6 +80,9 @@ class Recipe:
         arXiv:2007.07314, tau = 1).
     targets
         ``"labels"`` or ``"ferplus"`` (vote distributions over the seven classes).
+    vote_share
+        With the targets ``"labels"``: the part of each training target, 0-1, that is what the votes say of the label
+        (:func:`fer_core.training.targets.label_posterior`), not the label itself.
     patience
         Stop after this many epochs without a lower validation loss; 0 runs all epochs.
     feature_copies
@@ -119,6 +122,7 @@ class Recipe:
     ema: float = 0.0
     loss: str = "plain"
     targets: str = "labels"
+    vote_share: float = 0.0
     patience: int = 0
     feature_copies: int = 8
     selection: str = "accuracy"
@@ -144,6 +148,8 @@ class Recipe:
         for name in ("epochs", "batch_size", "feature_copies"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.vote_share and self.targets != "labels":
+            raise TrainingError("A vote_share is a part of the labels: the targets ferplus are votes as they are.")
         if self.small_epochs and self.small_size < 1:
             raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
         if self.protocol == "frozen" and (self.small_epochs or self.precision != "float32"):
@@ -299,6 +305,20 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "flagship": _improved("mobilenet", "flagship", epochs=26, size=96, cut="conv_pw_11_relu", input_stats="caffe"),
         "flagship_128": _after_flagship("flagship_128", size=128),
+        "flagship_softened": _improved(
+            "mobilenet",
+            "flagship_softened",
+            epochs=22,
+            size=96,
+            cut="conv_pw_11_relu",
+            input_stats="caffe",
+            small_size=64,
+            small_epochs=12,
+            weight_decay=5e-2,
+            label_smoothing=0.0,
+            vote_share=0.6,
+            mixup_off=2,
+        ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(
             "flagship_ferplus", size=96, targets="ferplus", label_smoothing=0.0, selection="loss"

@@ -104,6 +104,13 @@ WORDS: Final[dict[str, Words]] = {
         license="Apache-2.0",
         notice=f"{_VGGFACE2} Its targets are the votes of FER+ (Barsoum et al. 2016).",
     ),
+    "mobilenet-flagship-softened": Words(
+        name="Flagship, softened labels",
+        summary="The flagship trained anew: three fifths of each target are what the votes of ten people (FER+) say of "
+        "the label, two fifths the label itself.",
+        license="Apache-2.0",
+        notice=f"{_VGGFACE2} Its targets are softened by the votes of FER+ (Barsoum et al. 2016).",
+    ),
     "resnet50-report": Words(
         name="ResNet50, the report's protocol",
         summary=f"ResNet50 with two hidden layers on top, {_PROTOCOL} as far as possible. {_NO_IMAGENET}",

@@ -18,11 +18,13 @@ import pytest
 
 from fer_core import architectures
 from fer_core.architectures import BuildOptions
-from fer_core.errors import TrainingError
-from fer_core.settings import ROOT
+from fer_core.data.ferplus import VOTE_COLUMNS, row_map
+from fer_core.errors import DatasetMissing, TrainingError
+from fer_core.settings import ROOT, Settings
 from fer_core.training import command
 from fer_core.training.augmentation import augment
 from fer_core.training.recipe import FACE_AUGMENTATION, LOSSES, RECIPES, Augmentation, Recipe, get_recipe
+from fer_core.training.targets import label_posterior, train_and_val_targets
 from tests.toy_network import toy_data
 
 EPOCHS, SMALL_EPOCHS = 40, 20
@@ -281,19 +283,50 @@ def test_augmentation_is_decided_by_its_generator_alone() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_path: Path) -> None:
-    from fer_core.data.ferplus import row_map
-    from fer_core.errors import DatasetMissing
-    from fer_core.settings import Settings
+VOTES = "row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 
+
+def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_path: Path) -> None:
     name = next(iter(row_map()))
     votes = tmp_path / "votes.csv"
-    columns = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    votes.write_text(f"row,{columns}\n{row_map()[name]},1,0,0,0,3,4,0,1,1,0\n")
+    votes.write_text(f"{VOTES}\n{row_map()[name]},1,0,0,0,3,4,0,1,1,0\n")
     names, labels = np.array([name, "train/fear/Training_0.jpg"]), np.array([0, 2])
     recipe = get_recipe("mobilenet", "improved").with_overrides(targets="ferplus")
-    soft = command.targets(recipe, names, labels, Settings(ferplus_csv=votes))
-    np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
-    np.testing.assert_array_equal(soft[1], [0, 0, 1, 0, 0, 0, 0])
+    settings = Settings(ferplus_csv=votes)
+    for soft in train_and_val_targets(recipe, (names, names), (labels, labels), settings):
+        np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
+        np.testing.assert_array_equal(soft[1], [0, 0, 1, 0, 0, 0, 0])
     with pytest.raises(DatasetMissing, match="FERPLUS_CSV"):
-        command.targets(recipe, names, labels, Settings())
+        train_and_val_targets(recipe, (names, names), (labels, labels), Settings())
+
+
+def test_the_label_posterior_is_the_share_of_labels_among_images_with_such_votes() -> None:
+    # Two kinds of votes: of a thousand images that all call angry, 700 are labelled angry, 200 disgust and 100 sad; of
+    # a thousand that all call happy, 900 are labelled happy and 100 neutral. The last image has no votes.
+    counts = np.zeros((2001, 10), np.int64)
+    counts[:1000, VOTE_COLUMNS.index("anger")] = 10
+    counts[1000:2000, VOTE_COLUMNS.index("happiness")] = 7
+    known = np.arange(2001) < 2000
+    labels = np.repeat([0, 1, 5, 3, 4, 6], [700, 200, 100, 900, 100, 1])
+    posterior = label_posterior(counts, known, labels)
+    assert posterior.dtype == np.float32
+    np.testing.assert_allclose(posterior[0], [0.7, 0.2, 0, 0, 0, 0.1, 0], atol=0.01)
+    np.testing.assert_allclose(posterior[1999], [0, 0, 0, 0.9, 0.1, 0, 0], atol=0.01)
+    np.testing.assert_array_equal(posterior[2000], [0, 0, 0, 0, 0, 0, 1])
+    np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_vote_share_softens_training_labels_and_leaves_validation_as_it_is(tmp_path: Path) -> None:
+    names = np.array(list(row_map())[:40])
+    labels = np.arange(40) % 2 * 3  # angry and happy in turn, whatever people saw
+    votes = tmp_path / "votes.csv"
+    rows = "\n".join(f"{row_map()[name]},5,5,0,0,0,0,0,0,0,0" for name in names)
+    votes.write_text(f"{VOTES}\n{rows}\n")
+    recipe = get_recipe("mobilenet", "improved").with_overrides(vote_share=0.6)
+    train, val = train_and_val_targets(recipe, (names, names), (labels, labels), Settings(ferplus_csv=votes))
+    # The votes are all alike, so they say half angry, half happy: 0.4 x 1 + 0.6 x 0.5 for the label itself.
+    np.testing.assert_allclose(train[0], [0.7, 0, 0, 0.3, 0, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(train[1], [0.3, 0, 0, 0.7, 0, 0, 0], atol=1e-3)
+    np.testing.assert_array_equal(val, np.eye(7, dtype=np.float32)[labels])
+    with pytest.raises(TrainingError, match="vote_share"):
+        recipe.with_overrides(targets="ferplus")
