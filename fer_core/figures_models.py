@@ -61,17 +61,24 @@ def axes_of(table: Sequence[Row]) -> list[str]:
 
 
 def plane_records(table: Sequence[Row], axis: str) -> Records:
-    """Return the models trained here as points, and the best of every other kind as a line across."""
-    records: Records = []
-    for row in _own(table):
-        value = _value(row, axis)
-        if value is not None and row.accuracy is not None:
-            records.append(_record(row, "model", value))
+    """Return the models trained here as points, and the best of every other kind as a line across.
+
+    Points are numbered from the most accurate on: names of a dozen models would cover each other.
+    """
+    own = [(row, _value(row, axis)) for row in _own(table)]
+    placed = [(row, value) for row, value in own if value is not None and row.accuracy is not None]
+    placed.sort(key=lambda pair: -(pair[0].accuracy or 0.0))
+    records = [_record(row, "model", value) | {"number": n} for n, (row, value) in enumerate(placed, 1)]
     for kinds in (("claim",), ("people",), ("measured",), ("published",)):
         reference = best(table, *kinds)
         if reference is not None:
             records.append(_record(reference, "line", None))
     return records
+
+
+def plane_key(records: Records) -> str:
+    """Return in Markdown which model each number of :func:`plane_records` is."""
+    return " · ".join(f"**{record['number']}** {record['name']}" for record in records if record["what"] == "model")
 
 
 def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
@@ -98,7 +105,7 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
         "type": "quantitative",
         "title": AXES[axis],
         # to the right there is room for what the lines are
-        "scale": {"type": "log", "domain": [min(values, default=1) / 3, max(values, default=1) * 5], "nice": False},
+        "scale": {"type": "log", "domain": [min(values, default=1) / 2, max(values, default=1) * 5], "nice": False},
         "axis": {"grid": False, "tickCount": 5, "format": "~r"},
     }
     tooltip = [
@@ -108,15 +115,6 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
         {"field": "shown", "title": "Accuracy"},
     ]
     lines, points = {"filter": "datum.what == 'line'"}, {"filter": "datum.what == 'model'"}
-    name: Spec = {
-        "type": "text",
-        "align": "center",
-        "baseline": "bottom",
-        "dy": -16,
-        "fontSize": {"expr": "width < 460 ? 11 : 13"},
-        "fontWeight": 600,
-        "limit": {"expr": "width - 8"},
-    }
     return {
         "height": 400,
         "encoding": {"y": y, "color": color},
@@ -141,12 +139,6 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
                 }
                 for below in (False, True)  # people and the best package are nearly level
             ),
-            # lines and other labels stop short of a name, but no point is hidden by one
-            {
-                "transform": [points],
-                "mark": {**name, "stroke": _PAPER[theme(dark)], "strokeWidth": 5, "strokeJoin": "round"},
-                "encoding": {"x": x, "text": {"field": "name"}},
-            },
             {
                 "transform": [points],
                 "mark": {"type": "rule", "strokeWidth": 2},
@@ -154,10 +146,26 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
             },
             {
                 "transform": [points],
-                "mark": {"type": "point", "filled": True, "size": 130, "opacity": 1},
+                "mark": {
+                    "type": "point",
+                    "filled": True,
+                    "size": 230,
+                    "opacity": 1,
+                    "stroke": _PAPER[theme(dark)],
+                    "strokeWidth": 1.5,
+                },
                 "encoding": {"x": x, "tooltip": tooltip},
             },
-            {"transform": [points], "mark": name, "encoding": {"x": x, "text": {"field": "name"}}},
+            {
+                "transform": [points],
+                "mark": {"type": "text", "fontSize": 11, "fontWeight": 700},
+                "encoding": {
+                    "x": x,
+                    "text": {"field": "number"},
+                    "color": {"value": _PAPER[theme(dark)]},  # white on dark points, dark on the light ones
+                    "tooltip": tooltip,
+                },
+            },
         ],
         "config": {"view": {"stroke": None}},
     }

@@ -65,14 +65,14 @@ WORDS: Final[dict[str, Words]] = {
         notice=_IMAGENET,
     ),
     "mobilenet-report-class-weighted": Words(
-        name="MobileNet, the report's protocol, class-weighted loss",
+        name="MobileNet, class-weighted loss",
         summary="The report's protocol but for the loss, in which a class counts the more the rarer it is. Predictions "
         "only, for comparison.",
         license="Apache-2.0",
         notice=_IMAGENET,
     ),
     "mobilenet-report-logit-adjusted": Words(
-        name="MobileNet, the report's protocol, logit-adjusted loss",
+        name="MobileNet, logit-adjusted loss",
         summary="The report's protocol but for the loss, in which the frequency of each class is added to its logit "
         "while training. Predictions only, for comparison.",
         license="Apache-2.0",

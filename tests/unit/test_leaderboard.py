@@ -331,6 +331,20 @@ def test_only_models_trained_here_are_points_and_each_other_kind_is_one_line(tmp
     assert figures_models.axes_of(timed) == ["milliseconds", "parameters", "megabytes"]
 
 
+def test_points_are_numbered_from_the_most_accurate_on_and_a_key_says_which_is_which(tmp_path):
+    worse = {**FIGURES, "accuracy": FIGURES["accuracy"] - 0.1}
+    good = make_toy_model(
+        tmp_path, "good", metrics={"val": {"accuracy": 0.8}, "private": FIGURES}, parameters=2_000_000
+    )
+    bad = make_toy_model(tmp_path, "bad", metrics={"val": {"accuracy": 0.9}, "private": worse}, parameters=1_000_000)
+    records = figures_models.plane_records(leaderboard.rows([bad, good]), "parameters")
+    assert [(r["number"], r["name"], r["x"]) for r in records if r["what"] == "model"] == [
+        (1, "Toy good", 2.0),
+        (2, "Toy bad", 1.0),
+    ]
+    assert figures_models.plane_key(records) == "**1** Toy good · **2** Toy bad"
+
+
 def test_the_kept_epoch_is_marked_on_every_curve():
     history = {"epoch": [1.0, 2.0], "train_loss": [1.5, 1.2], "val_loss": [1.4, None], "val_accuracy": [0.3, 0.4]}
     losses = figures_models.history_records(history, "loss", kept=2)

@@ -57,7 +57,7 @@ def _table(rows: list[leaderboard.Row]) -> None:
     records = [record for record in leaderboard.to_records(rows) if record["Kind"] in (shown or kinds)]
     unknown = {column for column in records[0] if all(record[column] is None for record in records)}
     columns = {
-        "Model": st.column_config.TextColumn(width=205, pinned=True),
+        "Model": st.column_config.TextColumn(width=228, pinned=True),
         "Accuracy": st.column_config.NumberColumn(format="%.1f %%", width=80),
         "Kind": st.column_config.MultiselectColumn(
             options=kinds, color=[palette[kind] for kind in leaderboard.KIND_NAMES], width=145
@@ -116,8 +116,10 @@ def _plane(rows: list[leaderboard.Row]) -> None:
         alt=f"Accuracy of the models trained here against {figures.AXES[axis]}, with 95 % intervals; dashed lines are "
         "the best figures of the report, of people, and of others. The numbers stand in the table above.",
     )
+    st.markdown(figures.plane_key(records))
     note = "" if "milliseconds" in axes else " No times were measured on this machine yet."
     st.caption(
-        "Points: trained here, with 95 % intervals. Dashed: the best figure of each other kind, which has no place on "
-        f"the horizontal axis. They may be of other images, see the table.{note}"
+        "Points: trained here, numbered from the most accurate on, with 95 % intervals. Dashed: the best figure of "
+        "each other kind, which has no place on the horizontal axis. They may be of other images, see the "
+        f"table.{note}"
     )
