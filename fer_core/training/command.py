@@ -32,13 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and export; return the exit code."""
-    import numpy as np
-
     from fer_core.data import fer2013, splits
     from fer_core.training.export import export
     from fer_core.training.frozen import train_frozen
-    from fer_core.training.loop import TrainingData, train
-    from fer_core.training.targets import train_and_val_targets
+    from fer_core.training.loop import train
+    from fer_core.training.targets import training_data
     from fer_core.training.words import words_for
 
     recipe = get_recipe(args.network.replace("-", "_"), args.recipe)
@@ -49,20 +47,8 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     dataset = fer2013.open_dataset(args.data, settings=settings)
     split = splits.assign(dataset)
-    train_rows, val_rows = np.flatnonzero(split == "train"), np.flatnonzero(split == "val")
-    train_labels, val_labels = dataset.labels[train_rows], dataset.labels[val_rows]
-    train_targets, val_targets = train_and_val_targets(
-        recipe, (dataset.names[train_rows], dataset.names[val_rows]), (train_labels, val_labels), settings
-    )
-    data = TrainingData(
-        train_images=dataset.images[train_rows],
-        train_targets=train_targets,
-        train_labels=train_labels,
-        val_images=dataset.images[val_rows],
-        val_targets=val_targets,
-        val_labels=val_labels,
-    )
     directory = args.run or ROOT / "runs" / recipe.run_id
+    data = training_data(recipe, dataset, split, settings, directory.parent)
     trainer = train_frozen if recipe.protocol == "frozen" else train
     result = trainer(recipe, data, directory, quiet=args.quiet)
     target = (args.models or settings.models_dir) / recipe.run_id

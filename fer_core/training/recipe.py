@@ -80,9 +80,9 @@ class Recipe:
         arXiv:2007.07314, tau = 1).
     targets
         ``"labels"`` or ``"ferplus"`` (vote distributions over the seven classes).
-    vote_share
-        With the targets ``"labels"``: the part of each training target, 0-1, that is what the votes say of the label
-        (:func:`fer_core.training.targets.label_posterior`), not the label itself.
+    teachers, teacher_share
+        With the targets ``"labels"``: ids of committed models, and the part of each training target, 0-1, that is what
+        they and the votes of FER+ say of the label (:func:`fer_core.training.targets.label_posterior`).
     patience
         Stop after this many epochs without a lower validation loss; 0 runs all epochs.
     feature_copies
@@ -122,7 +122,8 @@ class Recipe:
     ema: float = 0.0
     loss: str = "plain"
     targets: str = "labels"
-    vote_share: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_share: float = 0.0
     patience: int = 0
     feature_copies: int = 8
     selection: str = "accuracy"
@@ -148,8 +149,8 @@ class Recipe:
         for name in ("epochs", "batch_size", "feature_copies"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.vote_share and self.targets != "labels":
-            raise TrainingError("A vote_share is a part of the labels: the targets ferplus are votes as they are.")
+        if bool(self.teachers) != (self.teacher_share > 0) or (self.teachers and self.targets != "labels"):
+            raise TrainingError("Teachers and a teacher_share belong together, with the targets labels.")
         if self.small_epochs and self.small_size < 1:
             raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
         if self.protocol == "frozen" and (self.small_epochs or self.precision != "float32"):
@@ -184,6 +185,7 @@ class Recipe:
                 k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()
             }
             data["augmentation"] = Augmentation(**augmentation)
+            data["teachers"] = tuple(data.get("teachers", ()))
             return cls(**data)
         except (TypeError, KeyError) as error:
             raise TrainingError(f"This recipe cannot be read: {error}.") from error
@@ -268,6 +270,9 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
     ).with_overrides(**changes)
 
 
+TEACHERS: Final = ("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-improved")
+"""Who teaches ``flagship_distilled``."""
+
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
@@ -305,19 +310,18 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         "flagship": _improved("mobilenet", "flagship", epochs=26, size=96, cut="conv_pw_11_relu", input_stats="caffe"),
         "flagship_128": _after_flagship("flagship_128", size=128),
-        "flagship_softened": _improved(
-            "mobilenet",
-            "flagship_softened",
-            epochs=22,
-            size=96,
-            cut="conv_pw_11_relu",
-            input_stats="caffe",
-            small_size=64,
-            small_epochs=12,
+        "flagship_distilled": _after_flagship(
+            "flagship_distilled",
+            epochs=13,
+            size=128,
+            small_size=96,
+            small_epochs=8,
+            learning_rate=6e-4,
             weight_decay=5e-2,
             label_smoothing=0.0,
-            vote_share=0.6,
-            mixup_off=2,
+            mixup=0.4,
+            teachers=TEACHERS,
+            teacher_share=0.7,
         ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(

@@ -2,97 +2,158 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_core.classifier import Classifier, open_classifier
 from fer_core.data.ferplus import open_votes
+from fer_core.errors import TrainingError
 from fer_core.evaluation.agreement import distribution
 from fer_core.labels import N_CLASSES
+from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, load_card
 from fer_core.settings import Settings
-from fer_core.training.loop import one_hot
+from fer_core.training.loop import TrainingData, one_hot
 from fer_core.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fer_core.data.fer2013 import Fer2013
 
-def train_and_val_targets(
-    recipe: Recipe,
-    names: tuple[NDArray[np.str_], NDArray[np.str_]],
-    labels: tuple[NDArray[np.int64], NDArray[np.int64]],
-    settings: Settings,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the targets of the training and of the validation images, each ``(N, 7)`` float32.
+TEACHER_BATCH = 64
 
-    Each row is a distribution over the classes:
 
-    - ``labels``: a one at the label. With `vote_share` s the training images have ``(1 - s) label + s P(label |
-      votes)`` (:func:`label_posterior`); validation keeps its labels.
+def training_data(
+    recipe: Recipe, dataset: Fer2013, splits: NDArray[np.str_], settings: Settings, store: Path
+) -> TrainingData:
+    """Return what a run sees: the images of the splits ``train`` and ``val``, and their targets.
+
+    Each target is a distribution over the classes. An image that FER+ does not know keeps its label.
+
+    - ``labels``: a one at the label. With teachers the training images have ``(1 - s) label + s P(label | teachers,
+      votes)``, where s is the recipe's `teacher_share` (:func:`label_posterior`); validation keeps its labels.
     - ``ferplus``: the votes for the seven classes, divided by their sum.
-
-    An image that FER+ does not know, or has no vote of the seven classes for, keeps its label.
 
     Parameters
     ----------
     recipe
-        Its `targets` and `vote_share`.
-    names, labels
-        File names ``(N,)`` and labels ``(N,)`` int64 of the training and of the validation images.
+        Its `targets`, `teachers` and `teacher_share`.
+    dataset, splits
+        FER2013, and the split of each image.
     settings
-        Where the votes are.
+        Where the votes and the teachers are.
+    store
+        Folder that keeps the scores of the teachers, which cost minutes, for the next call.
 
     Raises
     ------
     DatasetMissing
         If the recipe needs the votes and ``FERPLUS_CSV`` does not name them.
+    ModelContractError
+        If a teacher is not there.
     """
-    train, val = one_hot(labels[0]), one_hot(labels[1])
-    if recipe.targets == "labels" and not recipe.vote_share:
-        return train, val
-    votes = open_votes(settings=settings)
-    counts, known = votes.of(names[0].tolist())
-    if recipe.targets == "labels":
-        posterior = label_posterior(counts, known, labels[0])
-        return ((1 - recipe.vote_share) * train + recipe.vote_share * posterior).astype(np.float32), val
-    return _shares(counts, known, train), _shares(*votes.of(names[1].tolist()), val)
+    train, val = np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
+    labels = dataset.labels
+    targets = one_hot(labels)
+    if recipe.targets == "ferplus":
+        targets = vote_targets(*open_votes(settings=settings).of(dataset.names.tolist()), labels)
+    elif recipe.teachers:
+        rows = np.concatenate([train, val])
+        counts, _ = open_votes(settings=settings).of(dataset.names[rows].tolist())
+        scores = np.mean(
+            [
+                teacher_scores(open_classifier(load_card(settings.models_dir / name)), dataset.images[rows], store)
+                for name in recipe.teachers
+            ],
+            axis=0,
+        )
+        fitted = np.arange(len(rows)) >= len(train)
+        posterior = label_posterior(scores, counts, labels[rows], fitted)
+        share = recipe.teacher_share
+        targets[train] = (1 - share) * targets[train] + share * posterior[: len(train)]
+    return TrainingData(
+        train_images=dataset.images[train],
+        train_targets=targets[train],
+        train_labels=labels[train],
+        val_images=dataset.images[val],
+        val_targets=targets[val],
+        val_labels=labels[val],
+    )
+
+
+def vote_targets(counts: NDArray[np.int64], known: NDArray[np.bool_], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the votes for the seven classes as distributions, ``(N, 7)`` float32.
+
+    `counts` ``(N, 10)`` and `known` ``(N,)`` are those of :meth:`fer_core.data.ferplus.Votes.of`. An image without a
+    vote for any of the seven has a one at its label.
+    """
+    shares = distribution(counts)
+    usable = known & np.isfinite(shares).all(axis=1)
+    return np.where(usable[:, None], shares, one_hot(labels)).astype(np.float32)
+
+
+def teacher_scores(teacher: Classifier, images: NDArray[np.uint8], store: Path) -> NDArray[np.float32]:
+    """Return a teacher's scores of faces ``(N, H, W)`` uint8, averaged with those of their mirror images: ``(N, 7)``.
+
+    They are kept in `store`, under a name that says of which model and images they are.
+    """
+    from tqdm import tqdm
+
+    digest = hashlib.sha256(np.ascontiguousarray(images).tobytes())
+    scored_by = teacher.card.files[ONNX_FILE if teacher.card.has_onnx else WEIGHTS_FILE]
+    digest.update(scored_by["sha256"].encode())
+    path = store / f"scores-{teacher.card.id}-{digest.hexdigest()[:16]}.npy"
+    if not path.exists():
+        starts = range(0, len(images), TEACHER_BATCH)
+        parts = [
+            teacher.predict_proba(np.asarray(images[start : start + TEACHER_BATCH]), mirror=True)
+            for start in tqdm(starts, desc=teacher.card.id, mininterval=5)
+        ]
+        store.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".part.npy")
+        np.save(aside, np.concatenate(parts))
+        aside.replace(path)
+    loaded: NDArray[np.float32] = np.load(path)
+    return loaded
 
 
 def label_posterior(
-    counts: NDArray[np.int64], known: NDArray[np.bool_], labels: NDArray[np.int64]
+    scores: NDArray[np.float32], counts: NDArray[np.int64], labels: NDArray[np.int64], fitted: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return how probable each label is for images with such votes, ``(N, 7)`` float32.
+    """Return how probable each label is, given what teachers score and what people voted: ``(N, 7)`` float32.
 
-    A label of FER2013 is one draw; ten people who looked at the same image say how the draw could have come out. The
-    votes themselves will not do as a target: people see neutral where the labels say sad, and hardly ever fear. So a
-    multinomial logistic regression learns from the training images what label goes with which shares of the ten
-    columns of votes. It has 77 parameters, too few to remember an image by.
+    A label of FER2013 is one draw; teachers (Hinton et al. 2015, arXiv:1503.02531) and ten people who saw the same
+    image say how the draw could have come out. The votes by themselves will not do: people see neutral where the labels
+    say sad, and hardly ever fear. Nor are they there when the network is used; such knowledge is called privileged
+    (Lopez-Paz et al. 2016, arXiv:1511.03643). A multinomial logistic regression with 126 parameters combines both.
 
     Parameters
     ----------
+    scores
+        ``(N, 7)`` float32, of the teachers.
     counts
-        ``(N, 10)`` int64, the votes.
-    known
-        ``(N,)`` bool, whether there are any. An image without votes has a one at its label.
+        ``(N, 10)`` int64, the votes; zeros for an image without.
     labels
         ``(N,)`` int64.
+    fitted
+        ``(N,)`` bool, the images that the regression is fitted to: those that the teachers were not trained on, else
+        it would believe them too much.
+
+    Raises
+    ------
+    TrainingError
+        If a class has no image to fit to.
     """
     from sklearn.linear_model import LogisticRegression
 
-    hard = one_hot(labels)
-    total = counts.sum(axis=1)
-    usable = known & (total > 0)
-    if len(np.unique(labels[usable])) < 2:
-        return hard
-    shares = counts[usable] / total[usable, None]
-    model = LogisticRegression(C=10, max_iter=2000).fit(shares, labels[usable])
-    posterior = np.zeros((len(shares), N_CLASSES), np.float32)
-    posterior[:, model.classes_] = model.predict_proba(shares)
-    hard[usable] = posterior
-    return hard
-
-
-def _shares(counts: NDArray[np.int64], known: NDArray[np.bool_], hard: NDArray[np.float32]) -> NDArray[np.float32]:
-    shares = distribution(counts)
-    usable = known & np.isfinite(shares).all(axis=1)
-    return np.where(usable[:, None], shares, hard).astype(np.float32)
+    if len(np.unique(labels[fitted])) < N_CLASSES:
+        raise TrainingError("Every class needs a validation image, to weigh teachers and votes by.")
+    tiny = np.finfo(np.float32).eps
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    evidence = np.hstack([np.log(np.maximum(scores, tiny)), shares])
+    model = LogisticRegression(max_iter=5000).fit(evidence[fitted], labels[fitted])
+    posterior: NDArray[np.float32] = model.predict_proba(evidence).astype(np.float32)
+    return posterior

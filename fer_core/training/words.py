@@ -104,12 +104,12 @@ WORDS: Final[dict[str, Words]] = {
         license="Apache-2.0",
         notice=f"{_VGGFACE2} Its targets are the votes of FER+ (Barsoum et al. 2016).",
     ),
-    "mobilenet-flagship-softened": Words(
-        name="Flagship, softened labels",
-        summary="The flagship trained anew: three fifths of each target are what the votes of ten people (FER+) say of "
-        "the label, two fifths the label itself.",
+    "mobilenet-flagship-distilled": Words(
+        name="Flagship, distilled",
+        summary="Goes on from the flagship's weights, up to 128 px, and learns from more than labels: seven tenths of "
+        "each target are what several models trained here and the votes of ten people (FER+) say of the label.",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} Its targets are softened by the votes of FER+ (Barsoum et al. 2016).",
+        notice=f"{_VGGFACE2} Its targets are made with the votes of FER+ (Barsoum et al. 2016).",
     ),
     "resnet50-report": Words(
         name="ResNet50, the report's protocol",

@@ -18,13 +18,17 @@ import pytest
 
 from fer_core import architectures
 from fer_core.architectures import BuildOptions
-from fer_core.data.ferplus import VOTE_COLUMNS, row_map
+from fer_core.classifier import load_classifier
+from fer_core.data.fer2013 import Fer2013
+from fer_core.data.ferplus import VOTE_COLUMNS, read_votes, row_map
 from fer_core.errors import DatasetMissing, TrainingError
+from fer_core.registry import load_card
 from fer_core.settings import ROOT, Settings
 from fer_core.training import command
 from fer_core.training.augmentation import augment
 from fer_core.training.recipe import FACE_AUGMENTATION, LOSSES, RECIPES, Augmentation, Recipe, get_recipe
-from fer_core.training.targets import label_posterior, train_and_val_targets
+from fer_core.training.targets import label_posterior, training_data, vote_targets
+from tests.toy import make_toy_model
 from tests.toy_network import toy_data
 
 EPOCHS, SMALL_EPOCHS = 40, 20
@@ -283,50 +287,72 @@ def test_augmentation_is_decided_by_its_generator_alone() -> None:
     assert not np.array_equal(first, other)
 
 
-VOTES = "row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+def test_votes_become_targets_and_an_image_without_votes_keeps_its_label() -> None:
+    counts = np.array([[1, 0, 0, 0, 3, 4, 0, 1, 1, 0], [0] * 10, [0] * 9 + [10]])  # the last: ten times "not a face"
+    soft = vote_targets(counts, np.array([True, False, True]), np.array([0, 2, 3]))
+    assert soft.dtype == np.float32
+    np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
+    np.testing.assert_array_equal(soft[1:], np.eye(7)[[2, 3]])
 
 
-def test_votes_become_targets_and_an_image_without_votes_keeps_its_label(tmp_path: Path) -> None:
-    name = next(iter(row_map()))
-    votes = tmp_path / "votes.csv"
-    votes.write_text(f"{VOTES}\n{row_map()[name]},1,0,0,0,3,4,0,1,1,0\n")
-    names, labels = np.array([name, "train/fear/Training_0.jpg"]), np.array([0, 2])
-    recipe = get_recipe("mobilenet", "improved").with_overrides(targets="ferplus")
-    settings = Settings(ferplus_csv=votes)
-    for soft in train_and_val_targets(recipe, (names, names), (labels, labels), settings):
-        np.testing.assert_allclose(soft[0], [3 / 8, 4 / 8, 0, 0, 1 / 8, 0, 0])
-        np.testing.assert_array_equal(soft[1], [0, 0, 1, 0, 0, 0, 0])
+def test_targets_of_votes_need_the_votes() -> None:
+    recipe = get_recipe("mobilenet", "flagship_ferplus")
     with pytest.raises(DatasetMissing, match="FERPLUS_CSV"):
-        train_and_val_targets(recipe, (names, names), (labels, labels), Settings())
+        training_data(recipe, few_images(), np.array(["train", "val"] * 10), Settings(), Path())
 
 
-def test_the_label_posterior_is_the_share_of_labels_among_images_with_such_votes() -> None:
-    # Two kinds of votes: of a thousand images that all call angry, 700 are labelled angry, 200 disgust and 100 sad; of
-    # a thousand that all call happy, 900 are labelled happy and 100 neutral. The last image has no votes.
-    counts = np.zeros((2001, 10), np.int64)
+def test_the_label_posterior_is_the_share_of_labels_among_images_with_such_scores_and_votes() -> None:
+    # Of a thousand images that people call angry and teachers cannot tell, 700 are labelled angry, 200 disgust and 100
+    # sad. Of a thousand that nobody voted on, teachers say happy of half and neutral of the other: 480 of the first are
+    # labelled happy and 20 neutral, of the second 500 neutral. Then a few of each class, that there is one.
+    few = np.arange(7)
+    labels = np.concatenate([np.repeat([0, 1, 5, 3, 4], [700, 200, 100, 480, 520]), few])
+    counts = np.zeros((2007, 10), np.int64)
     counts[:1000, VOTE_COLUMNS.index("anger")] = 10
-    counts[1000:2000, VOTE_COLUMNS.index("happiness")] = 7
-    known = np.arange(2001) < 2000
-    labels = np.repeat([0, 1, 5, 3, 4, 6], [700, 200, 100, 900, 100, 1])
-    posterior = label_posterior(counts, known, labels)
+    scores = np.full((2007, 7), 1 / 7, np.float32)
+    scores[1000:1500] = [0.01, 0.01, 0.01, 0.94, 0.01, 0.01, 0.01]
+    scores[1500:2000] = [0.01, 0.01, 0.01, 0.01, 0.94, 0.01, 0.01]
+    posterior = label_posterior(scores, counts, labels, np.arange(2007) < 2007)
     assert posterior.dtype == np.float32
-    np.testing.assert_allclose(posterior[0], [0.7, 0.2, 0, 0, 0, 0.1, 0], atol=0.01)
-    np.testing.assert_allclose(posterior[1999], [0, 0, 0, 0.9, 0.1, 0, 0], atol=0.01)
-    np.testing.assert_array_equal(posterior[2000], [0, 0, 0, 0, 0, 0, 1])
+    np.testing.assert_allclose(posterior[0, [0, 1, 5]], [0.7, 0.2, 0.1], atol=0.02)
+    np.testing.assert_allclose(posterior[1000, [3, 4]], [0.96, 0.04], atol=0.02)
+    np.testing.assert_allclose(posterior[1999, 4], 1, atol=0.02)
     np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
+    with pytest.raises(TrainingError, match="Every class"):
+        label_posterior(scores, counts, labels, np.arange(2007) < 2000)
 
 
-def test_a_vote_share_softens_training_labels_and_leaves_validation_as_it_is(tmp_path: Path) -> None:
-    names = np.array(list(row_map())[:40])
-    labels = np.arange(40) % 2 * 3  # angry and happy in turn, whatever people saw
+def few_images() -> Fer2013:
+    """Return twenty noise faces, every third with a dark half, by the names of images that FER+ has."""
+    names = np.array(list(row_map())[:20])
+    faces = np.random.default_rng(3).integers(0, 256, (20, 48, 48), np.uint8)
+    faces[::3, :, :24] //= 8
+    return Fer2013(faces, np.arange(20) % 7, np.array(["Training"] * 20), names)
+
+
+def test_teachers_soften_training_labels_and_leave_validation_as_it_is(tmp_path: Path) -> None:
+    dataset, splits = few_images(), np.array(["train", "val"] * 10)
     votes = tmp_path / "votes.csv"
-    rows = "\n".join(f"{row_map()[name]},5,5,0,0,0,0,0,0,0,0" for name in names)
-    votes.write_text(f"{VOTES}\n{rows}\n")
-    recipe = get_recipe("mobilenet", "improved").with_overrides(vote_share=0.6)
-    train, val = train_and_val_targets(recipe, (names, names), (labels, labels), Settings(ferplus_csv=votes))
-    # The votes are all alike, so they say half angry, half happy: 0.4 x 1 + 0.6 x 0.5 for the label itself.
-    np.testing.assert_allclose(train[0], [0.7, 0, 0, 0.3, 0, 0, 0], atol=1e-3)
-    np.testing.assert_allclose(train[1], [0.3, 0, 0, 0.7, 0, 0, 0], atol=1e-3)
-    np.testing.assert_array_equal(val, np.eye(7, dtype=np.float32)[labels])
-    with pytest.raises(TrainingError, match="vote_share"):
+    header = "row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    rows = "\n".join(f"{row_map()[name]},{i % 3},1,0,0,0,0,0,0,0,0" for i, name in enumerate(dataset.names))
+    votes.write_text(f"{header}\n{rows}\n")
+    settings = Settings(ferplus_csv=votes, models_dir=tmp_path / "models")
+    make_toy_model(settings.models_dir, "teacher")
+    recipe = get_recipe("mobilenet", "improved").with_overrides(teachers=("teacher",), teacher_share=0.7)
+    data = training_data(recipe, dataset, splits, settings, tmp_path)
+    train, val = splits == "train", splits == "val"
+    np.testing.assert_array_equal(data.val_targets, np.eye(7, dtype=np.float32)[dataset.labels[val]])
+    # By hand: the teacher's scores with mirror, the votes, and the regression fitted on validation.
+    teacher = load_classifier(load_card(settings.models_dir / "teacher"))
+    scores = teacher.predict_proba(dataset.images, mirror=True)
+    counts, _ = read_votes(votes).of(dataset.names.tolist())
+    posterior = label_posterior(scores, counts, dataset.labels, val)
+    expected = 0.3 * np.eye(7)[dataset.labels[train]] + 0.7 * posterior[train]
+    np.testing.assert_allclose(data.train_targets, expected, atol=1e-3)
+    # Scores are kept: a second call reads them.
+    (kept,) = tmp_path.glob("scores-teacher-*.npy")
+    np.save(kept, np.load(kept)[::-1])
+    again = training_data(recipe, dataset, splits, settings, tmp_path)
+    assert not np.allclose(again.train_targets, data.train_targets, atol=1e-3)
+    with pytest.raises(TrainingError, match="belong together"):
         recipe.with_overrides(targets="ferplus")
