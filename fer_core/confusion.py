@@ -61,6 +61,11 @@ class Rate:
         return MISSING if self.n == 0 else f"{self.low * 100:.0f}–{self.high * 100:.0f} %"
 
 
+def rounded(share: float) -> str:
+    """Return a share 0-1 as whole per cent; one that is not nothing does not read as nothing: ``"<1 %"``."""
+    return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+
+
 @dataclass(frozen=True)
 class Cells:
     """What a view says of each cell; arrays of shape (7, 8) in the order of the classes.
@@ -99,8 +104,7 @@ class Cells:
             # no "+0.0" and "-0.0": neither has a sign
             points = f"{value * 100:+.1f}"
             return "0.0" if points in ("+0.0", "-0.0") else points.replace("-", "−")
-        # a share that is not nothing must not read as nothing
-        return "<1 %" if 0 < value < 0.005 else f"{value * 100:.0f} %"
+        return rounded(value)
 
     def interval(self, true: int, answer: int) -> str:
         """Return the interval of a cell in words; empty where there is none."""
@@ -406,14 +410,18 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
                 f"{_quoted(entry)}: undecided; of {entry.n} images labelled {label}, the most frequent wrong answer "
                 f"may be {options}."
             )
+    mixed: dict[int, list[Destination]] = {}
     for entry in mispaired:
         if entry.n and entry.leaders:
-            first = entry.leaders[0]
-            sentences.append(
-                f"{_quoted(entry)}: {entry.rates[first].count} of {entry.n} stand under {EMOTIONS[first]}, but so do "
-                f"{percent(float(entry.overall[first]))} of all other images: paired wrongly, every row looks alike "
-                f"and says nothing about {label}."
-            )
+            mixed.setdefault(entry.leaders[0], []).append(entry)
+    for first, entries in mixed.items():
+        found = _listed([str(entry.rates[first].count) for entry in entries])
+        elsewhere = _listed([percent(float(entry.overall[first])) for entry in entries])
+        sentences.append(
+            f"{_listed([_quoted(entry) for entry in entries])}: {found} of {entries[0].n} stand under "
+            f"{EMOTIONS[first]}, but so do {elsewhere} of all other images: paired wrongly, every row looks alike and "
+            f"says nothing about {label}."
+        )
     return tuple(sentences)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.confusion import Cells, Curve, Destination, percent
+from fer_core.confusion import Cells, Curve, Destination, percent, rounded
 from fer_core.evaluation.calibration import Reliability
 from fer_core.figures import ink_on
 from fer_core.labels import COLORS, EMOTIONS, N_CLASSES, display_name
@@ -33,6 +33,10 @@ _SEQUENTIAL: Final = {
     "light": ("#F6F4FA", "#A9ADD9", "#5B64AC", "#222860"),
     "dark": ("#1D2136", "#3E4884", "#737FC8", "#CDD3F5"),
 }
+_GREYS: Final = {
+    "light": ("#F6F4EF", "#CFC9BC", "#8A8578", "#45413A"),
+    "dark": ("#1F2228", "#4A4E58", "#868C99", "#D5D8DE"),
+}
 _DIVERGING: Final = {
     "light": ("#8C3B00", "#DB7A3A", "#F7F3EC", "#5E9BCD", "#164F80"),
     "dark": ("#F0A36B", "#9A4A12", "#20242E", "#2A6AA3", "#8FC3EE"),
@@ -50,6 +54,7 @@ _SLANTED: Final[Spec] = {
 """Labels of the classes that stand aslant on a phone."""
 
 _GREY: Final = {"light": "#8A8578", "dark": "#9AA0AE"}
+_INK: Final = {"light": "#1E2430", "dark": "#ECE9E2"}
 _MARK: Final = {"light": "#B3261E", "dark": "#FFD166"}
 
 
@@ -518,78 +523,94 @@ def histogram_records(scores: NDArray[Any], true: int, answer: int) -> Records:
 def destinations_spec(
     rows: Sequence[Destination], greys: Sequence[str] = (), *, dark: bool = False
 ) -> tuple[Spec, Records]:
-    """Return the rows of one label side by side, with intervals; those named in `greys` apart."""
+    """Return the rows of one label below each other, each with its name above; those named in `greys` in grey."""
     names = [row.name for row in rows]
-    palette = iter(_MODELS[theme(dark)] * 4)
-    pale = iter((_GREY[theme(dark)], "#C2B59B", "#77838F") * 4)
-    colors = [next(pale) if name in greys else next(palette) for name in names]
-    records = [
-        {
-            "model": row.name,
-            "answer": ANSWERS[k],
-            "share": row.rates[k].value,
-            "low": row.rates[k].low,
-            "high": row.rates[k].high,
-            "images": f"{row.rates[k].count} of {row.n}",
-            "real": row.name not in greys,
-        }
-        for row in rows
-        for k in range(len(ANSWERS))
-        if row.n and (k != NO_ANSWER or any(other.rates[NO_ANSWER].count for other in rows))
-    ]
-    color = {
-        "field": "model",
-        "scale": {"domain": names, "range": colors},
-        "legend": {"orient": "bottom", "title": None, "columns": 1, "labelLimit": 420},
-    }
-    axis = {"format": "~%", "tickCount": 5}
+    answers = [k for k in range(len(ANSWERS)) if k != NO_ANSWER or any(row.rates[k].count for row in rows)]
+    records: Records = []
+    for row in rows:
+        ramp = (_GREYS if row.name in greys else _SEQUENTIAL)[theme(dark)]
+        for k in answers if row.n else ():
+            rate = row.rates[k]
+            fill = _along(ramp, float(np.sqrt(rate.value)))
+            records.append(
+                {
+                    "model": row.name,
+                    "answer": ANSWERS[k],
+                    "text": rounded(rate.value),
+                    "long": f"{rounded(rate.value)}  ({rate.interval})",
+                    "images": f"{rate.count} of {row.n}",
+                    "interval": rate.interval,
+                    "fill": fill,
+                    "ink": "#FFFFFF" if ink_on(fill) == "#FFFFFF" else "#000000",
+                    "first": k == answers[0],
+                }
+            )
     spec = {
-        "height": 500,
+        "height": {"step": 50},
         "encoding": {
             "x": {
                 "field": "answer",
                 "type": "nominal",
-                "sort": list(ANSWERS),
+                "sort": [ANSWERS[k] for k in answers],
                 "title": "Answer",
-                "axis": {**_SLANTED, "labelAlign": {"expr": "width < 380 ? 'right' : 'center'"}},
+                "axis": {
+                    **_SLANTED,
+                    "orient": "top",
+                    "domain": False,
+                    "ticks": False,
+                    "labelBaseline": {"expr": "width < 380 ? 'middle' : 'bottom'"},
+                },
+                "scale": {"padding": 0.03},
             },
-            "xOffset": {"field": "model", "sort": names},
-            "color": color,
-            "tooltip": [
-                {"field": "model", "title": "Model"},
-                {"field": "answer", "title": "Answer"},
-                {"field": "images", "title": "Images"},
-                {"field": "share", "title": "Share", "format": ".1%"},
-                {"field": "low", "title": "From", "format": ".1%"},
-                {"field": "high", "title": "To", "format": ".1%"},
-            ],
+            "y": {
+                "field": "model",
+                "type": "nominal",
+                "sort": names,
+                "axis": None,
+                "scale": {"paddingInner": 0, "paddingOuter": 0},
+            },
         },
         "layer": [
             {
-                "mark": {"type": "rule", "strokeWidth": 2},
+                "mark": {"type": "rect", "cornerRadius": 4, "height": 26, "yOffset": 9},
                 "encoding": {
-                    "y": {
-                        "field": "low",
-                        "type": "quantitative",
-                        "title": f"Share of the label {EMOTIONS[rows[0].klass]}" if rows else None,
-                        "scale": {"domainMin": 0},
-                        "axis": axis,
-                    },
-                    "y2": {"field": "high"},
+                    "color": {"field": "fill", "type": "nominal", "scale": None},
+                    "tooltip": [
+                        {"field": "model", "title": "Model"},
+                        {"field": "answer", "title": "Answer"},
+                        {"field": "images", "title": "Images"},
+                        {"field": "text", "title": "Share"},
+                        {"field": "interval", "title": "95 % interval"},
+                    ],
                 },
             },
             {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+                "transform": [{"calculate": "width < 700 ? datum.text : datum.long", "as": "shown"}],
+                "mark": {
+                    "type": "text",
+                    "yOffset": 9,
+                    "fontSize": {"expr": f"min(13, width / {3.6 * len(answers)})"},
+                },
                 "encoding": {
-                    "y": {"field": "share", "type": "quantitative"},
-                    "shape": {
-                        "field": "real",
-                        "scale": {"domain": [True, False], "range": ["circle", "diamond"]},
-                        "legend": None,
-                    },
+                    "text": {"field": "shown"},
+                    "color": {"field": "ink", "type": "nominal", "scale": None},
                 },
             },
+            {
+                "transform": [{"filter": "datum.first"}],
+                "mark": {
+                    "type": "text",
+                    "align": "left",
+                    "yOffset": -13,
+                    "fontSize": 12.5,
+                    "limit": {"expr": "width"},
+                    "color": _INK[theme(dark)],
+                },
+                "encoding": {"x": {"value": 2}, "text": {"field": "model"}},
+            },
         ],
+        "padding": {"left": 4, "top": 4, "right": 18, "bottom": 4},  # the last slanted label reaches beyond the cells
+        "config": {"view": {"stroke": None}},
     }
     return spec, records
 

@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from fer_core import confusion as cm
+from fer_core import figures_confusion
 from fer_core.data.ferplus import VOTE_COLUMNS, Votes
 from fer_core.errors import FerError
 from fer_core.evaluation.bootstrap import wilson
@@ -194,6 +195,40 @@ def test_a_mis_paired_matrix_is_said_to_show_nothing_of_the_label():
     sentence = words([], [mixed])
     assert "says nothing about disgust" in sentence
     assert "goes most often" not in sentence
+
+
+def test_mis_paired_matrices_with_the_same_favourite_share_a_sentence():
+    entries = [
+        cm.destination(name, matrix(disgust={"happy": count, "sad": 6 - count}, fear={"happy": 30, "sad": 70}), DISGUST)
+        for name, count in (("A", 4), ("B", 3))
+    ]
+    assert words([], entries) == (
+        "“A” and “B”: 4 and 3 of 6 stand under happy, but so do 30.0 % and 30.0 % of all other images: paired wrongly, "
+        "every row looks alike and says nothing about disgust."
+    )
+
+
+def test_the_row_of_a_label_is_drawn_for_every_matrix_and_mis_paired_ones_in_grey():
+    real, mixed, empty = (
+        cm.destination(name, matrix(**rows), DISGUST)
+        for name, rows in (
+            ("Real", {"disgust": {"angry": 1, "disgust": 299}}),
+            ("Mixed", {"disgust": {"angry": 1, "disgust": 299}}),
+            ("Empty", {"happy": {"happy": 5}}),
+        )
+    )
+    spec, records = figures_confusion.destinations_spec([real, mixed, empty], ["Mixed"])
+    assert [(r["model"], r["answer"]) for r in records] == [(m, a) for m in ("Real", "Mixed") for a in EMOTIONS]
+    first = records[0]
+    assert (first["text"], first["images"], first["interval"]) == ("<1 %", "1 of 300", "0–2 %")
+    assert [r["text"] for r in records[1:7]] == ["100 %", "0 %", "0 %", "0 %", "0 %", "0 %"]
+
+    def colourful(fill: str) -> int:
+        channels = [int(fill[i : i + 2], 16) for i in (1, 3, 5)]
+        return max(channels) - min(channels)
+
+    assert colourful(records[1]["fill"]) > 50 > 20 > colourful(records[8]["fill"])
+    assert spec["encoding"]["y"]["sort"] == ["Real", "Mixed", "Empty"]
 
 
 def test_rows_without_errors_or_without_images_are_said_to_be_so():

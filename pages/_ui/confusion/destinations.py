@@ -63,10 +63,10 @@ def section(choice: Choice) -> None:
             "numbers stand in the table below.",
         )
     st.caption(
-        f"Of {choice.part_name}; the models as they are, without what-if settings. Lines are 95 % intervals (Wilson). "
-        "Diamonds are mis-paired: the same answers, compared with the labels in another (shuffled) order, as the deck "
-        "seems to have done. The most frequent wrong answer is called decided if no other one can "
-        "be as frequent, by its interval."
+        f"Of {choice.part_name}; the models as they are, without what-if settings. In brackets, or where you point at "
+        "a cell: 95 % intervals (Wilson). Grey rows are mis-paired: the same answers, compared with the labels in "
+        "another (shuffled) order, as the deck seems to have done. The most frequent wrong answer is called decided if "
+        "no other one can be as frequent, by its interval."
     )
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(pa.Table.from_pylist(destination_records(rows)), key="destinations_table")
