@@ -158,6 +158,12 @@ def with_table(text: str, cards: list[ModelCard]) -> str:
     return f"{before}{_START}\n{table(cards)}\n{_END}{rest.split(_END, 1)[1]}"
 
 
+_ADJUSTED: Final = (
+    "- Logit adjustment tau {tau:.1f}, chosen on validation and part of the last bias: rare classes are answered more "
+    "often than the loss alone would have it."
+)
+
+
 def card_text(card: ModelCard) -> str:
     """Return the README of a model folder, every figure from the card."""
     recipe = card.training
@@ -171,6 +177,7 @@ def card_text(card: ModelCard) -> str:
         f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: kept epoch "
         f"{recipe['kept_epoch']} of {recipe['epochs_run']}; {_start(recipe)}.",
         f"- Temperature {card.temperature:.3f}, fitted on validation.",
+        *(() if "tau" not in recipe else (_ADJUSTED.format(tau=recipe["tau"]),)),
         f"- Licence of the weights: {card.license}. {card.notice}",
         *(() if WEIGHTS_FILE in card.files else ("- Only its predictions are kept, not its weights.",)),
         "",

@@ -28,6 +28,7 @@ from fer_core.registry import (
     write_card,
 )
 from fer_core.training.loop import Run, predict_logits
+from fer_core.whatif import best_tau, training_priors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,6 +123,24 @@ def to_onnx(network: Network, path: Path) -> bool:
     return True
 
 
+def adjust(network: Network, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
+    """Help rare classes by the network's last bias, in place, and return tau (see `adjusted` of a recipe).
+
+    Parameters
+    ----------
+    network
+        Its layer ``logits`` gets another bias.
+    images, labels
+        ``(N, 48, 48)`` uint8 and ``(N,)`` int64 of validation, on which tau is chosen.
+    """
+    logits = predict_logits(network, images)
+    temperature = calibration.fit_temperature(labels, logits)
+    tau = best_tau(labels, softmax(logits / temperature))
+    # The adjustment is one of calibrated logits; the card divides by the temperature again.
+    network.model.get_layer("logits").bias.assign_sub(temperature * tau * np.log(training_priors()))
+    return tau
+
+
 def export(
     run: Run,
     dataset: Fer2013,
@@ -160,6 +179,8 @@ def export(
     round_to_half(network.model)
     for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE, ATLAS_FILE, LEDGER_FILE):
         (directory / name).unlink(missing_ok=True)  # of an earlier export: another network's
+    on_val = np.flatnonzero(splits == "val")
+    tau = adjust(network, np.asarray(dataset.images[on_val]), dataset.labels[on_val]) if run.recipe.adjusted else None
     whole, has_onnx = run.recipe.ships == "all", False
     if whole:
         save_weights(network.model, directory / WEIGHTS_FILE)
@@ -173,8 +194,7 @@ def export(
     rows = np.concatenate([np.flatnonzero(splits == part) for part in parts])
     images = np.asarray(dataset.images[rows])
     plain, mirrored = predict_logits(network, images), predict_logits(network, images[:, :, ::-1])
-    on_val = splits[rows] == "val"
-    temperature = round(calibration.fit_temperature(val_targets, plain[on_val]), 6)
+    temperature = round(calibration.fit_temperature(val_targets, plain[splits[rows] == "val"]), 6)
     stored = predictions.Predictions(
         dataset.names[rows], splits[rows], dataset.labels[rows], softmax(plain / temperature)
     )
@@ -200,7 +220,9 @@ def export(
             temperature=temperature,
             files={},
             metrics=card_metrics(stored),
-            training=recipe | {"kept_epoch": run.kept_epoch + 1, "epochs_run": len(run.history)},
+            training=recipe
+            | {"kept_epoch": run.kept_epoch + 1, "epochs_run": len(run.history)}
+            | ({} if tau is None else {"tau": tau}),
             parameters=int(network.model.count_params()),
             license=words.license,
             notice=words.notice,

@@ -89,6 +89,51 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     assert (registry.cards, registry.servable, registry.problems) == ((slim,), (), ())
 
 
+def test_an_adjusted_model_answers_rare_classes_more_often_by_the_tau_that_is_best_on_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fer_core.evaluation import predictions
+    from fer_core.evaluation.command import card_text
+    from fer_core.training.export import Words, export
+    from fer_core.training.loop import Run, one_hot
+    from fer_core.whatif import best_tau, training_priors
+
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    # Faces are the brighter the higher the class, which the network measures, but it favours frequent classes.
+    dataset = small_dataset()
+    brightness = 30 + 25 * dataset.labels + np.random.default_rng(1).normal(0, 12, len(dataset))
+    dataset.images[:] = np.clip(brightness, 0, 255)[:, None, None]
+    network = architectures.build("toy", BuildOptions(size=24))
+    classes = np.arange(7)
+    kernel, bias = network.model.get_layer("maps").weights
+    kernel.assign(np.full(kernel.shape, 64 / 25 / 25 / 4))
+    bias.assign(np.full(4, (128 - 30) / 25 / 4 + 1))  # the sum of the four maps is 4 + class
+    network.model.get_layer("logits").kernel.assign(np.ones((4, 1)) * 4 * classes)
+    network.model.get_layer("logits").bias.assign(-2 * classes**2 - 16 * classes + 2 * np.log(training_priors()))
+    recipe = Recipe("toy", "t", build=BuildOptions(size=24))
+    split = splits.assign(dataset)
+    history = tmp_path / "h.csv"
+    history.write_text("epoch,val_loss\n1,2\n")
+
+    def stored(recipe: Recipe):
+        run = Run(network, recipe, [{"epoch": 1.0}], 0)
+        targets = one_hot(dataset.labels[split == "val"])
+        card = export(run, dataset, split, targets, tmp_path / "toy-t", history, Words("Toy", "A toy.", "MIT", ""))
+        return card, predictions.read(card.path(PREDICTIONS_FILE))
+
+    plain_card, plain = stored(recipe)
+    card, adjusted = stored(replace(recipe, adjusted=True))
+    on_val = plain.split == "val"
+    tau = best_tau(plain.labels[on_val], plain.proba[on_val])
+    assert tau > 0
+    assert card.training["tau"] == tau
+    assert "tau" not in plain_card.training
+    wanted = np.log(plain.proba) - tau * np.log(training_priors())
+    np.testing.assert_array_equal(adjusted.proba.argmax(axis=1), wanted.argmax(axis=1))
+    assert f"tau {tau:.1f}" in card_text(card)
+    assert "tau" not in card_text(plain_card)
+
+
 def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fer_core.training import export
 
