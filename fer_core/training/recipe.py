@@ -282,7 +282,14 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         "improved": _improved(
-            "custom_cnn", epochs=40, size=48, small_size=32, small_epochs=20, precision="mixed_bfloat16"
+            "custom_cnn",
+            epochs=40,
+            size=48,
+            learning_rate=2e-3,
+            weight_decay=5e-2,
+            small_size=32,
+            small_epochs=20,
+            precision="mixed_bfloat16",
         ),
     },
     "inception_v3": {
@@ -337,7 +344,13 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "resnet50": {
         "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         "improved": _improved(
-            "resnet50", epochs=22, size=48, small_size=32, small_epochs=15, precision="mixed_bfloat16"
+            "resnet50",
+            epochs=22,
+            size=48,
+            weight_decay=5e-2,
+            small_size=32,
+            small_epochs=15,
+            precision="mixed_bfloat16",
         ),
     },
     "vgg16": {
