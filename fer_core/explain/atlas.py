@@ -51,8 +51,9 @@ class About:
     ----------
     model : str
         Id of the model.
-    graph : str
-        sha256 of its ``model.onnx``, or of its weights where there is none; an atlas of another network is refused.
+    network : str
+        sha256 of its weights, or of its ``model.onnx`` where they are not there; an atlas of another network is
+        refused.
     layer : str
         Whose maps are weighed.
     images : int
@@ -65,7 +66,7 @@ class About:
     """
 
     model: str
-    graph: str
+    network: str
     layer: str
     images: int
     network_control: float | None = None
@@ -163,7 +164,7 @@ def read_atlas(card: ModelCard) -> Atlas | None:
     Raises
     ------
     ModelContractError
-        If the file is damaged, or was made of another graph than the one in the folder.
+        If the file is damaged, or was made of another network than the one in the folder.
     """
     if ATLAS_FILE not in card.files:
         return None
@@ -177,7 +178,7 @@ def read_atlas(card: ModelCard) -> Atlas | None:
             }
     except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelContractError(f"The {ATLAS_FILE} of “{card.id}” cannot be read. {_AGAIN.format(card.id)}") from error
-    if about.graph != _network_of(card):
+    if about.network != _network_of(card):
         raise ModelContractError(
             f"The {ATLAS_FILE} of “{card.id}” was made of another version of the model. {_AGAIN.format(card.id)}"
         )
@@ -252,7 +253,7 @@ def build(
         np.add.at(neighbour_labels, (material.labels, material.answers, material.train_labels[near[:, k]]), 1)
     about = About(
         model=card.id,
-        graph=_network_of(card),
+        network=_network_of(card),
         layer=explainer.layer,
         images=len(material.labels),
         network_control=None if control is None else round(control[0], 4),
@@ -263,7 +264,7 @@ def build(
 
 def _network_of(card: ModelCard) -> str:
     """Return what an atlas is compared with; empty for a folder that holds no network any more."""
-    name = ONNX_FILE if card.has_onnx else WEIGHTS_FILE
+    name = WEIGHTS_FILE if WEIGHTS_FILE in card.files else ONNX_FILE  # the graph is made from the weights
     return card.files[name]["sha256"] if name in card.files else ""
 
 

@@ -28,6 +28,7 @@ from fer_core.registry import (
     write_card,
 )
 from fer_core.training.loop import Run, predict_logits
+from fer_core.training.shrink import shrink
 from fer_core.whatif import best_tau, training_priors
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fer_core.architectures import Network
 
 ONNX_LIMIT = 30_000_000
-"""Largest ONNX graph (bytes) that is written; bigger networks ship their float16 weights only."""
+"""Largest ONNX graph (bytes, in float32) that is written; bigger networks ship their float16 weights only."""
 
 OPSET = 17
 
@@ -116,10 +117,11 @@ def to_onnx(network: Network, path: Path) -> bool:
     signature = [tf.TensorSpec((None, spec.height, spec.width, spec.channels), tf.float32, name="input")]
     function = tf.function(lambda x: serving(x, training=False), input_signature=signature)
     graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    data = graph.SerializeToString(deterministic=True)
-    if len(data) > ONNX_LIMIT:
+    if graph.ByteSize() > ONNX_LIMIT:
         return False
-    path.write_bytes(data)
+    kernels = [np.asarray(variable.value) for variable in model.weights if len(variable.shape) in (2, 4)]
+    shrink(graph, kernels)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
     return True
 
 

@@ -241,7 +241,7 @@ def test_a_label_goes_to_its_most_frequent_error(made):
 @pytest.fixture
 def stored(tmp_path: Path, made: Atlas) -> ModelCard:
     card = make_toy_model(tmp_path)
-    assert card.files[ONNX_FILE]["sha256"] == made.about.graph
+    assert card.files[ONNX_FILE]["sha256"] == made.about.network
     write_atlas(made, card.directory / ATLAS_FILE)
     return write_card(card)
 

@@ -143,6 +143,52 @@ def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / ONNX_FILE).exists()
 
 
+def test_kernels_of_a_graph_are_stored_as_float16_and_the_graph_computes_the_same(tmp_path: Path) -> None:
+    import onnx
+    import onnxruntime as ort
+    from onnx import helper, numpy_helper
+
+    from fer_core.training.shrink import shrink
+
+    rng = np.random.default_rng(5)
+    kernel = rng.normal(0, 1, (3, 3, 24, 32)).astype(np.float16).astype(np.float32)
+    dense = rng.normal(0, 1, (32, 160)).astype(np.float16).astype(np.float32)
+    other = rng.normal(0, 1, (160, 32)).astype(np.float32)  # no kernel: float16 could not hold it
+    factors = rng.normal(0, 1, (32, 1, 1, 1)).astype(np.float32)
+    factors[3] = 0  # a channel that normalisation switched off
+    tensors = {"convolution": np.transpose(kernel, (3, 2, 0, 1)) * factors, "dense": dense, "other": other}
+    nodes = [
+        helper.make_node("Conv", ["input", "convolution"], ["maps"]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "dense"], ["hidden"]),
+        helper.make_node("MatMul", ["hidden", "other"], ["logits"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "g",
+            [value("input", onnx.TensorProto.FLOAT, [1, 24, 8, 8])],
+            [value("logits", onnx.TensorProto.FLOAT, [1, 32])],
+            [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    face = {"input": rng.normal(0, 1, (1, 24, 8, 8)).astype(np.float32)}
+
+    def logits() -> np.ndarray:
+        return ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, face)[0]
+
+    before, size = logits(), graph.ByteSize()
+    assert shrink(graph, [dense, kernel]) == 2
+    onnx.checker.check_model(graph)
+    np.testing.assert_allclose(logits(), before, rtol=1e-5, atol=1e-5)
+    halved = 2 * (kernel.size + dense.size)
+    assert size - graph.ByteSize() == pytest.approx(halved, rel=0.05)
+
+
 def test_every_recipe_has_words_and_one_nobody_described_cannot_be_shipped() -> None:
     from fer_core.training.words import WORDS, words_for
 
