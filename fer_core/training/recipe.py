@@ -347,6 +347,7 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             "resnet50",
             epochs=22,
             size=48,
+            cut="conv4_block6_out",
             weight_decay=5e-2,
             small_size=32,
             small_epochs=15,

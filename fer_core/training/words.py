@@ -119,7 +119,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "resnet50-improved": Words(
         name="ResNet50, improved",
-        summary=f"ResNet50 {_BETTER} {_NO_IMAGENET}",
+        summary="ResNet50 up to its fourth stage (the fifth would see 2x2 cells of a 48 px face and holds two thirds of "
+        f"all parameters), {_BETTER} {_NO_IMAGENET}",
         license="Apache-2.0",
         notice=_SCRATCH,
     ),
