@@ -44,6 +44,8 @@ class BuildOptions:
         Rate before the last dense layer of the linear head.
     input_stats
         ``"auto"`` uses the scaling the backbone was trained with; ``"tf"``, ``"caffe"`` or ``"unit"`` force one.
+    normalised
+        Whether VGG16, which was published without, gets batch normalisation; the other networks have it anyway.
     """
 
     size: int = 96
@@ -52,6 +54,7 @@ class BuildOptions:
     head: str = "linear"
     dropout: float = 0.3
     input_stats: str = "auto"
+    normalised: bool = False
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "resnet50-improved": Words(
         name="ResNet50, improved",
-        summary="ResNet50 up to its fourth stage (the fifth would see 2x2 cells of a 48 px face and holds two thirds of "
-        f"all parameters), {_BETTER} {_NO_IMAGENET}",
+        summary="ResNet50 up to its fourth stage (the fifth would see 2x2 cells of a 48 px face and holds two thirds "
+        f"of all parameters), {_BETTER} {_NO_IMAGENET}",
         license="Apache-2.0",
         notice=_SCRATCH,
     ),
@@ -132,7 +132,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "vgg16-improved": Words(
         name="VGG16, improved",
-        summary=f"ImageNet VGG16, trained on in every layer {_BETTER}",
+        summary="ImageNet VGG16 with batch normalisation between each convolution and its activation, trained on in "
+        f"every layer {_BETTER}",
         license="CC BY 4.0",
         notice=f"{_VGG16} They were changed here by training on. {_DATA}",
     ),

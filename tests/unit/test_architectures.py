@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_network_is_flat_and_gives_seven_logits(architecture: str, recipe: str) 
 def test_custom_cnn_stays_within_two_million_parameters() -> None:
     network = build("custom_cnn", RECIPES["custom_cnn"]["improved"].build)
     assert network.model.count_params() <= 2_000_000
+
+
+@pytest.mark.train
+def test_normalised_vgg16_keeps_the_backbone_weights_and_the_names_of_layers(tmp_path: Path) -> None:
+    import keras
+
+    backbone = keras.applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
+    path = tmp_path / "backbone.weights.h5"
+    backbone.save_weights(path)
+    options = BuildOptions(size=32, backbone_weights=str(path))
+    plain, normalised = build("vgg16", options), build("vgg16", replace(options, normalised=True))
+    assert (normalised.maps_layer, normalised.cam_layers) == (plain.maps_layer, plain.cam_layers)
+    for name in ("block1_conv1", "block5_conv3"):
+        kernel = normalised.model.get_layer(f"{name}_linear").kernel
+        np.testing.assert_array_equal(kernel, backbone.get_layer(name).kernel)
+        assert plain.model.get_layer(name).output.shape == normalised.model.get_layer(name).output.shape
+    norms = [layer for layer in normalised.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) == 13
 
 
 def test_unknown_network_is_refused() -> None:
