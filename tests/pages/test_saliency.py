@@ -630,9 +630,9 @@ def test_a_model_that_is_cut_off_is_named_and_the_others_work(app, studied):
     assert page.selectbox(key="model").value == "toy"
 
 
-def test_an_atlas_of_another_graph_is_refused(app, studied, made_atlas):
+def test_an_atlas_of_another_network_is_refused(app, studied, made_atlas):
     atlas.write_atlas(
-        replace(made_atlas, about=replace(made_atlas.about, graph="0" * 64)), studied.directory / ATLAS_FILE
+        replace(made_atlas, about=replace(made_atlas.about, network="0" * 64)), studied.directory / ATLAS_FILE
     )
     write_card(replace(studied, outputs=studied.outputs))
     page = app("saliency", show="cell")
