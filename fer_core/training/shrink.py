@@ -31,12 +31,13 @@ def shrink(graph: Any, kernels: Sequence[NDArray[np.float32]]) -> int:
     graph
         The model. Initializers that are no kernel times a factor a channel stay as they are.
     kernels
-        Kernels of the network as Keras keeps them, ``(height, width, in, out)`` or ``(in, out)`` float32, all of whose
-        values float16 can hold.
+        Kernels of the network as Keras keeps them, ``(height, width, in, out)`` or ``(in, out)`` float32.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    candidates = [np.transpose(kernel, (3, 2, 0, 1)) if kernel.ndim == 4 else kernel for kernel in kernels]
+    # Compared as they will be stored, so that a kernel that float16 cannot hold is left alone.
+    halves = [kernel.astype(np.float16).astype(np.float32) for kernel in kernels]
+    candidates = [np.transpose(kernel, (3, 2, 0, 1)) if kernel.ndim == 4 else kernel for kernel in halves]
     kept, nodes = [], []
     for initializer in graph.graph.initializer:
         found = None
