@@ -12,6 +12,7 @@ from fer_core.confusion import destination, destinations_in_words
 from fer_core.evaluation import report_deck
 from fer_core.labels import index_of
 from fer_core.registry import Registry
+from fer_core.wording import percent
 from pages._ui import components, loaders, shell
 
 REBUILT = "mobilenet-report"  # the report's best network, trained again by the report's own protocol
@@ -67,12 +68,12 @@ def show_finding(registry: Registry) -> None:
     """State the headline finding; every figure comes from the report's own tables and from the cards."""
     name, line = max(report_deck.OVERALL.items(), key=lambda entry: entry[1].accuracy.value)
     claims = [line.accuracy, report_deck.MOBILENET.accuracy]
-    figures = [("Published", " or ".join(components.percent(claim.value, 0) for claim in claims))]
+    figures = [("Published", " or ".join(percent(claim.value, 0) for claim in claims))]
     tested = [card for card in registry.servable if "all" in card.metrics]
     ours = [card for card in tested if card.id == REBUILT] + [card for card in tested[:1] if card.id != REBUILT]
     for card in ours:
         label = "Done again" if card.id == REBUILT else "Best model here"
-        figures.append((label, components.percent(card.metrics["all"]["accuracy"])))
+        figures.append((label, percent(card.metrics["all"]["accuracy"])))
     st.subheader("A result that does not survive a second look", anchor=False)
     with st.container(horizontal=True, gap="small"):
         for label, value in figures:

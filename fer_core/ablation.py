@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from fer_core.confusion import MISSING, percent
 from fer_core.errors import TrainingError
 from fer_core.registry import ModelCard
 from fer_core.training.recipe import LOSSES, Recipe
+from fer_core.wording import MISSING, percent
 
 LOSS_NAMES: Final = {"plain": "Plain", "class_weighted": "Class-weighted", "logit_adjusted": "Logit-adjusted"}
 LOSS_MEANINGS: Final = {
@@ -127,7 +127,7 @@ def _shown(name: str, figure: Figure) -> str:
     def text(value: float) -> str:
         return f"{value * 100:.1f}" if share else f"{value:.3f}"
 
-    shown = f"{text(figure.value)} %" if share else text(figure.value)
+    shown = percent(figure.value) if share else text(figure.value)
     return (
         shown if figure.low is None or figure.high is None else f"{shown} ({text(figure.low)} to {text(figure.high)})"
     )

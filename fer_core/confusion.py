@@ -19,6 +19,7 @@ from fer_core.evaluation import metrics
 from fer_core.evaluation.bootstrap import wilson
 from fer_core.labels import EMOTIONS, N_CLASSES
 from fer_core.whatif import ANSWERS, NO_ANSWER, confusion
+from fer_core.wording import MISSING, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +37,6 @@ VIEWS: Final[tuple[str, ...]] = get_args(View)
 
 Order = Literal["fixed", "clustered"]
 ORDERS: Final[tuple[str, ...]] = get_args(Order)
-
-MISSING: Final = "–"
 
 Z95: Final = 1.959963984540054  # two-sided 95 %
 
@@ -58,12 +57,12 @@ class Rate:
     @property
     def interval(self) -> str:
         """The interval in per cent, for example ``"14–29 %"``."""
-        return MISSING if self.n == 0 else f"{self.low * 100:.0f}–{self.high * 100:.0f} %"
+        return MISSING if self.n == 0 else f"{self.low * 100:.0f}–{percent(self.high, 0)}"
 
 
 def rounded(share: float) -> str:
     """Return a share 0-1 as whole per cent; one that is not nothing does not read as nothing: ``"<1 %"``."""
-    return "<1 %" if 0 < share < 0.005 else f"{share * 100:.0f} %"
+    return f"<{percent(0.01, 0)}" if 0 < share < 0.005 else percent(share, 0)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Cells:
             return ""
         if self.signed:
             return f"{low * 100:+.1f} to {high * 100:+.1f} points".replace("-", "−")
-        return f"{low * 100:.1f} to {high * 100:.1f} %"
+        return f"{low * 100:.1f} to {percent(high)}"
 
 
 @dataclass(frozen=True)
@@ -214,11 +213,6 @@ class CellVotes:
     without: int
     shares: FloatArray
     majority: NDArray[np.int64]
-
-
-def percent(value: float) -> str:
-    """Return a share in per cent with one digit, or a dash."""
-    return MISSING if np.isnan(value) else f"{value * 100:.1f} %"
 
 
 def rate(count: int, n: int) -> Rate:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.confusion import Cells, Curve, Destination, percent, rounded
+from fer_core.confusion import Cells, Curve, Destination, rounded
 from fer_core.evaluation.calibration import Reliability
 from fer_core.figures import ink_on
 from fer_core.labels import COLORS, EMOTIONS, N_CLASSES, display_name
 from fer_core.whatif import ANSWERS, NO_ANSWER, TradeOff
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

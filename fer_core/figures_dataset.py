@@ -16,6 +16,7 @@ import numpy as np
 from fer_core.data.catalogue import SPLIT_NAMES, SPLITS, Catalogue
 from fer_core.data.ferplus import VOTE_COLUMNS
 from fer_core.labels import COLORS, EMOTIONS, N_CLASSES, display_name
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -261,7 +262,7 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
     figure.add_vline(
         x=100 * found["value"],
         line={"dash": "dot", "width": 2, "color": COLORS["neutral"]},
-        annotation={"text": f"all {100 * found['value']:.1f} %", "yref": "paper", "y": 1, "yanchor": "bottom"},
+        annotation={"text": f"all {percent(found['value'])}", "yref": "paper", "y": 1, "yanchor": "bottom"},
     )
     figure.update_layout(
         margin={**_MARGIN, "t": 28},
@@ -273,7 +274,7 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
     alt = "How often the majority of people agrees with the label: " + ", ".join(
         f"{name} {value:.0f} %" for name, value in zip(NAMES, values, strict=True)
     )
-    return Chart(figure, table, f"{alt}; {100 * found['value']:.1f} % of all.", "ferplus-agreement")
+    return Chart(figure, table, f"{alt}; {percent(found['value'])} of all.", "ferplus-agreement")
 
 
 def vote_entropy(people: Mapping[str, Any]) -> Chart:
@@ -363,7 +364,7 @@ def ceilings(people: Mapping[str, Any], accuracies: Mapping[str, float]) -> Char
             y=[name for name, _, _ in bars],
             orientation="h",
             marker={"color": [colours[kind] for _, _, kind in bars]},
-            text=[f"{100 * value:.1f} %" for _, value, _ in bars],
+            text=[percent(value) for _, value, _ in bars],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
@@ -380,7 +381,7 @@ def ceilings(people: Mapping[str, Any], accuracies: Mapping[str, float]) -> Char
         "Kind": [kind for _, _, kind in bars],
         "Judged by FER2013 labels %": [round(100 * value, 1) for _, value, _ in bars],
     }
-    alt = "Judged by the labels of PrivateTest: " + ", ".join(f"{name} {100 * value:.1f} %" for name, value, _ in bars)
+    alt = "Judged by the labels of PrivateTest: " + ", ".join(f"{name} {percent(value)}" for name, value, _ in bars)
     return Chart(figure, table, alt + ".", "fer2013-ceilings")
 
 
@@ -441,7 +442,7 @@ def leak_effect(effects: Sequence[tuple[str, LeakEffect]]) -> Chart:
         legend=_LEGEND,
     )
     alt = "Accuracy on all of PrivateTest, without leaks, and on the leaked images only: " + "; ".join(
-        f"{name} {100 * effect.everything:.1f}, {100 * effect.clean:.1f}, {100 * effect.leaked:.1f} %"
+        f"{name} {100 * effect.everything:.1f}, {100 * effect.clean:.1f}, {percent(effect.leaked)}"
         for name, effect in effects
     )
     return Chart(figure, table, alt + ".", "fer2013-leaks")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fer_core.confusion import percent
 from fer_core.evaluation.bootstrap import Estimate
 from fer_core.figures_confusion import Records, Spec, theme
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import KIND_NAMES, Row, best
+from fer_core.wording import percent
 
 KIND_COLORS: Final = {
     "light": {

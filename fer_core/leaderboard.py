@@ -22,6 +22,7 @@ from fer_core.evaluation import report_deck
 from fer_core.labels import EMOTIONS
 from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, ModelCard
 from fer_core.settings import ROOT
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Predictions
@@ -491,14 +492,14 @@ def in_words(table: Sequence[Row]) -> str:
     own = best(table, "trained", "rebuilt")
     if own is None or own.accuracy is None:
         return "No model trained here has been evaluated on these images yet."
-    sentences = [f"**{own.name}** is the best model here: {_percent(own.accuracy)} of {own.images}{_interval(own)}."]
+    sentences = [f"**{own.name}** is the best model here: {percent(own.accuracy)} of {own.images}{_interval(own)}."]
     others = [best(table, kind) for kind in ("claim", "measured", "published")]
     parts: list[str] = []
     for other, what in zip(
         others, ("the report’s best claim", "the best package measured", "the best figure published"), strict=True
     ):
         if other is not None and other.accuracy is not None:
-            parts.append(f"{what} is {_percent(other.accuracy)} ({other.name}{_elsewhere(other, own)})")
+            parts.append(f"{what} is {percent(other.accuracy)} ({other.name}{_elsewhere(other, own)})")
     if parts:
         listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
         sentences.append(f"{listed[0].upper()}{listed[1:]}.")
@@ -513,33 +514,25 @@ def _elsewhere(row: Row, own: Row) -> str:
     )
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
-
-
 def _interval(row: Row) -> str:
-    return (
-        "" if row.low is None or row.high is None else f" (95 % interval {row.low * 100:.1f} to {row.high * 100:.1f} %)"
-    )
+    return "" if row.low is None or row.high is None else f" (95 % interval {row.low * 100:.1f} to {percent(row.high)})"
 
 
 def to_records(table: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the table as records for showing or a csv file: shares in per cent, every record with the same keys."""
 
-    def percent(value: float | None) -> float | None:
+    def points(value: float | None) -> float | None:
         return None if value is None else round(value * 100, 4)
 
     return [
         {
             "Model": row.name,
-            "Accuracy": percent(row.accuracy),
+            "Accuracy": points(row.accuracy),
             "Kind": KIND_NAMES[row.kind],
-            "95 % interval": ""
-            if row.low is None or row.high is None
-            else f"{row.low * 100:.1f}–{row.high * 100:.1f} %",
+            "95 % interval": "" if row.low is None or row.high is None else f"{row.low * 100:.1f}–{percent(row.high)}",
             "Images": row.images,
             "Macro-F1": None if row.macro_f1 is None else round(row.macro_f1, 4),
-            "Disgust recall": percent(row.disgust_recall),
+            "Disgust recall": points(row.disgust_recall),
             "ECE": None if row.ece is None else round(row.ece, 4),
             "Parameters": None if row.parameters is None else round(row.parameters / 1e6, 2),
             "ms a face": None if row.milliseconds is None else round(row.milliseconds, 2),

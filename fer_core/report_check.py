@@ -18,6 +18,7 @@ from fer_core.evaluation.forensics import Finding, examine, shuffled
 from fer_core.evaluation.report import Report, Rounded, parse_report, report_of
 from fer_core.evaluation.report_deck import MOBILENET, OVERALL
 from fer_core.labels import EMOTIONS, display_name, index_of
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +209,7 @@ def claims_in_words(claims: Sequence[Claim], *, label: str = "disgust", answer: 
     for verdict, words in compared.items():
         entries = [entry for entry in tested if entry.more_than_others == verdict and entry.others.n]
         if entries:
-            figures = [f"{e.model} ({e.taken.value * 100:.1f} % against {e.others.value * 100:.1f} %)" for e in entries]
+            figures = [f"{e.model} ({percent(e.taken.value)} against {percent(e.others.value)})" for e in entries]
             sentences.append(
                 f"{label.capitalize()} is taken for {answer} **{words}** (those labelled neither {label} nor {answer}) "
                 f"by {'; by '.join(figures)}."
@@ -293,7 +294,7 @@ def overall_records() -> list[dict[str, Any]]:
     """Return the report's first table as it was printed, in per cent."""
 
     def shown(figure: Rounded | None) -> str:
-        return "" if figure is None else f"{figure.value * 100:.{figure.digits - 2}f} %"
+        return "" if figure is None else percent(figure.value, figure.digits - 2)
 
     return [
         {

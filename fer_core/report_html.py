@@ -19,6 +19,7 @@ from fer_core.evaluation import metrics
 from fer_core.evaluation.calibration import Reliability
 from fer_core.labels import EMOTIONS, N_CLASSES, display_name, index_of
 from fer_core.whatif import ANSWERS, Study, trade_off
+from fer_core.wording import MISSING, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,10 +139,10 @@ def build(
     paired, mispaired = destinations
     figures_shown = [
         ("Images", str(len(study.labels))),
-        ("Accuracy", cm.percent(float(outcome.accuracy))),
-        ("Macro-F1", cm.percent(float(outcome.macro_f1))),
-        ("Balanced accuracy", cm.percent(float(outcome.balanced_accuracy))),
-        ("Answered", cm.percent(float(outcome.coverage))),
+        ("Accuracy", percent(float(outcome.accuracy))),
+        ("Macro-F1", percent(float(outcome.macro_f1))),
+        ("Balanced accuracy", percent(float(outcome.balanced_accuracy))),
+        ("Answered", percent(float(outcome.coverage))),
         ("ECE", f"{reliability.ece:.3f}"),
     ]
     charts = [
@@ -273,12 +274,12 @@ def _numbers(rate: cm.Rate) -> list[tuple[str, float | None]]:
 
 
 def _shown(rate: cm.Rate) -> str:
-    return cm.MISSING if rate.n == 0 else f"{cm.percent(rate.value)} ({rate.interval})"
+    return MISSING if rate.n == 0 else f"{percent(rate.value)} ({rate.interval})"
 
 
 def _digits(value: float) -> str:
-    return cm.MISSING if np.isnan(value) else f"{value:.3f}"
+    return MISSING if np.isnan(value) else f"{value:.3f}"
 
 
 def _area(curve: cm.Curve | None) -> str:
-    return cm.MISSING if curve is None else f"{curve.area:.3f}"
+    return MISSING if curve is None else f"{curve.area:.3f}"

@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from fer_core.data import facts, tables
+from fer_core.wording import percent
 from pages._ui import shell, url
 from pages._ui.dataset import browser, classes, map, parts, people, quality, record, store
 
@@ -32,9 +33,9 @@ def headline() -> None:
         effect = store.leak_effect(best)
         people = tables.document("people")["agreement"]["private"]["value"]
         st.markdown(
-            f"What that does to an accuracy: **{best.name}** gets {100 * effect.everything:.1f} % on PrivateTest, "
-            f"{100 * effect.clean:.1f} % without the leaked images. Ten people’s majority, judged by the same labels, "
-            f"would get {100 * people:.1f} %."
+            f"What that does to an accuracy: **{best.name}** gets {percent(effect.everything)} on PrivateTest, "
+            f"{percent(effect.clean)} without the leaked images. Ten people’s majority, judged by the same labels, "
+            f"would get {percent(people)}."
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from fer_core.data import faults, tables
 from fer_core.data.catalogue import SPLITS, Catalogue
 from fer_core.labels import EMOTIONS
+from fer_core.wording import percent
 
 
 class Fact(NamedTuple):
@@ -42,12 +43,12 @@ def summarise(catalogue: Catalogue) -> tuple[Fact, ...]:
         ),
         Fact(
             "People agree",
-            f"{100 * agreement['value']:.1f} %",
+            percent(agreement["value"]),
             f"The majority of ten people (FER+) sees what the label says, on {agreement['n']:,} images",
         ),
         Fact(
             "Leaked test images",
-            f"{leaked} ({100 * leaked / max(test, 1):.1f} %)",
+            f"{leaked} ({percent(leaked / max(test, 1))})",
             "They stand in Training too, with the same pixels",
         ),
         Fact("Repeats", f"{repeats.extra:,}", f"{len(repeats.groups):,} pictures are there under more than one name"),
@@ -64,7 +65,7 @@ def summarise(catalogue: Catalogue) -> tuple[Fact, ...]:
         facts.append(
             Fact(
                 "Labels a model doubts",
-                f"{100 * doubted / max(judged, 1):.0f} %",
+                percent(doubted / max(judged, 1), 0),
                 f"{doubted:,} of {judged:,} validation and test images, by {summary['name']}",
             )
         )

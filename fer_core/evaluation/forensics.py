@@ -43,6 +43,7 @@ from fer_core.evaluation.pairing import (
     pairing_test,
 )
 from fer_core.evaluation.report import DUST, Report, Rounded, Row, format_report, parse_report, report_of
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -258,7 +259,7 @@ def totals_differ(counted: int, expected: int, what: str = "images") -> tuple[Fi
         Finding(
             code="totals_differ",
             verdict=f"The report counts {counted:,} {what}; there are {expected:,}.",
-            steps=(f"{counted:,} - {expected:,} = {gap:+,}, {abs(gap) / expected:.1%} of {expected:,}.",),
+            steps=(f"{counted:,} - {expected:,} = {gap:+,}, {percent(abs(gap) / expected)} of {expected:,}.",),
             evidence=Table(("source", what), (("report", counted), ("data set", expected), ("difference", gap))),
             limits=f"It does not follow which {what} are {'missing' if gap < 0 else 'too many'}, or why.",
         ),
@@ -307,9 +308,9 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
             "Of unrelated pairs every precision is the share of its class (columns share and precision).",
             f"The recalls add up to {sum(recalls):.2f}. Of unrelated pairs each recall is the share of the predictions "
             "that go to its class, and shares add up to 1.",
-            f"Sum of share x recall = {by_shares:.3f}: right answers in {by_shares:.1%} of images. Guessing with the "
-            f"same totals is right in {pairing.guessing[0]:.1%} to {pairing.guessing[1]:.1%} (sum of share x share of "
-            "predictions).",
+            f"Sum of share x recall = {by_shares:.3f}: right answers in {percent(by_shares)} of images. Guessing with "
+            f"the same totals is right in {percent(pairing.guessing[0])} to {percent(pairing.guessing[1])} (sum of "
+            "share x share of predictions).",
             f"Cohen's kappa = (accuracy - guessing) / (1 - guessing) lies between {pairing.kappa[0]:.3f} and "
             f"{pairing.kappa[1]:.3f}, whatever was rounded.",
             f"Independence fits: chi-square {pairing.statistic:.1f} with {pairing.degrees} degrees of freedom, "
@@ -403,20 +404,21 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.closed else 1.0
     steps = [
         f"Right answers in the table: sum of recall x support = {low * n:,.0f} to {high * n:,.0f} of {n:,}, accuracy "
-        f"{low:.1%} to {high:.1%}.",
+        f"{percent(low)} to {percent(high)}.",
         f"Claimed: {_percent(claimed)} of {n:,}, about {claimed.value * n:,.0f} right answers.",
         f"Even two separate samples of {n:,} images would differ so much with probability {_power_of_ten(p_samples)} "
         f"({abs(statistic):.1f} standard deviations).",
     ]
     verdict = (
-        f"The table's accuracy ({low:.1%} to {high:.1%}) and the claimed {_percent(claimed)} are not of the same model "
-        "on the same images"
+        f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {_percent(claimed)} are not of the "
+        "same model on the same images"
     )
     limits = "It does not follow which of the two is right, or whether either is."
     if p_guess <= USELESS_LEVEL and claimed.low > high:
         steps.append(
             f"Without looking at the images nobody is right more often than by always answering {best.name}: "
-            f"{ceiling:.1%}. By that, {_percent(claimed)} would be reached with probability {_power_of_ten(p_guess)}."
+            f"{percent(ceiling)}. By that, {_percent(claimed)} would be reached with probability "
+            f"{_power_of_ten(p_guess)}."
         )
         limits = (
             "If the claimed accuracy is true, the model looks at the images, and a table without any relation between "
@@ -671,7 +673,7 @@ def _mean_bounds(values: Sequence[Rounded | None], weights: FloatArray) -> tuple
 
 
 def _percent(score: Rounded) -> str:
-    return f"{score.value * 100:.{max(score.digits - 2, 0)}f} %"
+    return percent(score.value, max(score.digits - 2, 0))
 
 
 def _power_of_ten(p: float) -> str:

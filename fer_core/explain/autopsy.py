@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.confusion import Z95, Rate, percent, rate
+from fer_core.confusion import Z95, Rate, rate
 from fer_core.data import catalogue
 from fer_core.explain.atlas import MIN_FACES, NEAREST, Atlas
 from fer_core.explain.faithfulness import LEVELS
 from fer_core.explain.heatmap import HeatMap
 from fer_core.explain.regions import PARTS
 from fer_core.labels import EMOTIONS
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

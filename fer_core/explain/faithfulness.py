@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from fer_core.explain.heatmap import DEAD, HeatMap
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -317,7 +318,7 @@ def verdict(measured: Evidence) -> Verdict:
         findings.append((rank, sentences[rank]))
 
     if measured.beats is not None:
-        share = f"{measured.beats:.0%} of random orders beaten"
+        share = f"{percent(measured.beats, 0)} of random orders beaten"
         add(
             measured.beats,
             BEATS_SURE,
@@ -325,7 +326,8 @@ def verdict(measured: Evidence) -> Verdict:
             (
                 f"Blurring what it marks changes the score more than chance: {share}.",
                 f"Blurring what it marks changes the score only somewhat more than chance: {share}.",
-                f"Blurring what it marks changes the score no more than blurring at random: {share} (chance: 50%).",
+                f"Blurring what it marks changes the score no more than blurring at random: {share} "
+                f"(chance: {percent(0.5, 0)}).",
             ),
         )
     alike = [value for value in (measured.mirror, measured.shift) if value is not None]

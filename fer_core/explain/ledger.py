@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from fer_core import confusion, whatif
-from fer_core.confusion import Rate, percent, rate
+from fer_core.confusion import Rate, rate
 from fer_core.errors import FerError, ModelContractError
 from fer_core.evaluation import bootstrap
 from fer_core.evaluation.metrics import rounded
@@ -53,6 +53,7 @@ from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, N_CLASSES, index_of
 from fer_core.registry import LEDGER_FILE, PREDICTIONS_FILE, ModelCard
 from fer_core.whatif import WhatIf
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

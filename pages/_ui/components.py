@@ -33,11 +33,6 @@ def chart(spec: dict[str, Any], records: list[dict[str, Any]], *, key: str, alt:
     return st.vega_lite_chart(pa.Table.from_pylist(records), spec, key=key, alt=alt, **options)
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share (0-1) as a reader sees it, for example ``"43.0 %"`` with a space that does not break."""
-    return f"{share * 100:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
-
-
 def ranking(probabilities: Sequence[float] | np.ndarray) -> list[str]:
     """Return the seven classes, highest score first; equal scores in the order of the classes."""
     return [EMOTIONS[k] for k in np.argsort(-np.asarray(probabilities), kind="stable")]

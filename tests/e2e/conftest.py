@@ -25,6 +25,7 @@ import pytest
 from fer_core import samples
 from fer_core.registry import load_registry
 from fer_core.settings import ROOT
+from tests.text import plain
 from tests.toy import make_toy_model
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -221,7 +222,7 @@ class Visitor:
 
     @property
     def text(self) -> str:
-        return self.page.inner_text("[data-testid='stMain']")
+        return plain(self.page.inner_text("[data-testid='stMain']"))
 
     @property
     def sidebar_links(self) -> list[str]:

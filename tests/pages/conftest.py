@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from fer_core import samples
 from fer_core.labels import index_of
 from fer_core.settings import ROOT
+from tests.text import plain
 from tests.toy import half_faces, make_toy_model
 
 Open = Callable[..., AppTest]
@@ -82,4 +83,4 @@ def words_of(app: AppTest) -> str:
 def sentences_of(app: AppTest) -> str:
     """Return everything that is said on the page."""
     kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.success)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    return plain("\n".join(str(element.value) for kind in kinds for element in kind))

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.settings import ROOT
 from tests.pages.conftest import html_of, sentences_of
+from tests.text import plain
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, write_faces
 
 ALL = 160  # both test splits of 80 images
@@ -41,7 +42,7 @@ def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def cells(page: AppTest, what: str = "text") -> dict[tuple[str, str], str]:
     """Return what stands in each cell of the matrix on the page."""
-    return {(cell["true"], cell["pred"]): cell[what] for cell in _records(page)}
+    return {(cell["true"], cell["pred"]): plain(cell[what]) for cell in _records(page)}
 
 
 def order(page: AppTest) -> list[str]:
@@ -55,7 +56,7 @@ def _records(page: AppTest) -> list[dict]:
 
 
 def metrics(page: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in page.metric}
+    return {metric.label: plain(metric.value) for metric in page.metric}
 
 
 def click(page: AppTest, label: str) -> AppTest:
@@ -405,8 +406,8 @@ def test_where_another_class_goes_can_be_asked(app):
 
 def test_the_classes_have_their_scores_with_intervals_and_dashes(app):
     (disgust,) = [row for row in tables(app("confusion"))["Class"] if row["Class"] == "Disgust"]
-    assert disgust["Precision"] == "100.0 % (51–100 %)"
-    assert disgust["Recall"] == "20.0 % (8–42 %)"
+    assert plain(disgust["Precision"]) == "100.0 % (51–100 %)"
+    assert plain(disgust["Recall"]) == "20.0 % (8–42 %)"
     assert disgust["F1"] == f"{2 * 4 / (20 + 4):.3f}"
     assert (disgust["Support"], disgust["Answered"]) == (20, 4)
 

@@ -22,6 +22,7 @@ from fer_core.labels import EMOTIONS, index_of
 from fer_core.registry import PREDICTIONS_FILE, load_registry, write_card
 from fer_core.settings import ROOT
 from tests.pages.conftest import html_of, sentences_of, words_of
+from tests.text import plain
 
 TABS = ("classes", "people", "quality", "map", "browser")
 KINDS = ("leaked", "repeated", "contradicting", "near", "blank", "suspect")
@@ -134,7 +135,7 @@ def test_filters_survive_a_look_at_another_tab(app) -> None:
 
 
 def test_the_headline_says_what_to_take_away(app) -> None:
-    values = {metric.label: metric.value for metric in app("dataset").metric}
+    values = {metric.label: plain(metric.value) for metric in app("dataset").metric}
     assert values["Leaked test images"] == "568 (7.9 %)"
     assert values["People agree"] == "62.6 %"
 

@@ -6,6 +6,7 @@ import pytest
 from fer_core.evaluation import report_deck
 from fer_core.labels import index_of
 from tests.pages.conftest import sentences_of, words_of
+from tests.text import plain
 from tests.toy import make_toy_model
 
 
@@ -28,7 +29,7 @@ def story(models_dir):
 
 
 def figures(page) -> dict[str, str]:
-    return {metric.label: metric.value.replace("\N{NARROW NO-BREAK SPACE}", " ") for metric in page.metric}
+    return {metric.label: plain(metric.value) for metric in page.metric}
 
 
 def test_the_headline_stands_there_with_figures_from_the_report_and_the_cards(app, story):

@@ -6,6 +6,7 @@ import pytest
 
 from fer_core import ablation
 from fer_core.training.recipe import get_recipe
+from tests.text import plain
 from tests.toy import make_toy_model
 
 
@@ -59,7 +60,7 @@ def test_another_setting_keeps_models_apart(tmp_path):
 
 def test_every_figure_is_that_of_the_card_and_an_undefined_one_is_not_made_up(cards):
     [group] = ablation.groups(cards)
-    assert ablation.to_records(group)[:2] == [
+    assert plain(ablation.to_records(group)[:2]) == [
         {
             "Loss": "Plain",
             "Accuracy": "44.0 % (42.0 to 46.0)",
@@ -79,7 +80,7 @@ def test_every_figure_is_that_of_the_card_and_an_undefined_one_is_not_made_up(ca
 
 def test_words_name_the_gain_and_its_price(cards):
     [group] = ablation.groups(cards)
-    assert ablation.in_words(group) == (
+    assert plain(ablation.in_words(group)) == (
         "With the plain loss, 0.0 % of the images labelled disgust are found, with the logit-adjusted one 50.0 %; "
         "accuracy goes from 44.0 % to 38.0 %."
     )

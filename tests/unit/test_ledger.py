@@ -23,6 +23,7 @@ from fer_core.explain.ledger import Embedded, Inputs, Ledger, Rescored, ledger
 from fer_core.labels import EMOTIONS
 from fer_core.registry import LEDGER_FILE, PREDICTIONS_FILE, ModelCard, load_registry, write_card
 from fer_core.settings import ROOT
+from tests.text import plain
 from tests.toy_predictions import OTHER, make_evaluated_model, toy_predictions
 
 SHA = "0" * 64
@@ -151,9 +152,9 @@ def test_the_summary_counts_what_is_found_and_where_the_rest_goes():
     assert (made.total, made.found, made.lost.count, made.lost.n) == (6, 2, 4, 6)
     assert (made.lost.low, made.lost.high) == pytest.approx(wilson(4, 6))
     assert made.answers == (3, 2, 0, 1, 0, 0, 0)
-    assert "Of 6 test images labelled disgust, 2 are answered disgust; 4 are lost (66.7 %" in made.summary
+    assert "Of 6 test images labelled disgust, 2 are answered disgust; 4 are lost (66.7 %" in plain(made.summary)
     assert made.summary.endswith("answered: 3 angry, 1 happy.")
-    assert made.remainder.startswith("1 of 4 lost images is unexplained (25.0 %")
+    assert plain(made.remainder).startswith("1 of 4 lost images is unexplained (25.0 %")
     assert made.remainder.endswith("Not measured: Features that do not tell the classes apart.")
 
 
@@ -467,7 +468,7 @@ def test_mispairing_shows_the_share_of_the_answer_as_recall():
     assert check.recall == pytest.approx(2 / 6, abs=1e-6)
     assert check.other == pytest.approx(3 / 11, abs=1e-6)
     assert check.difference == pytest.approx(2 / 6 - 3 / 11, abs=1e-6)
-    assert "recall of disgust would be shown as 27.3 %" in check.sentence
+    assert "recall of disgust would be shown as 27.3 %" in plain(check.sentence)
 
 
 def sample(n: int = 3_000) -> Predictions:

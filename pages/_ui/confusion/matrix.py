@@ -12,6 +12,7 @@ from fer_core import confusion as cm
 from fer_core import figures_confusion as figures
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.whatif import ANSWERS, Study
+from fer_core.wording import percent
 from pages._ui.components import chart, is_dark
 from pages._ui.confusion import state
 from pages._ui.confusion.state import Cell, Choice
@@ -24,7 +25,7 @@ def headline(study: Study, plain: Study, klass: int) -> None:
         change = value - before
         # no arrow for what is equal to the last digit shown
         delta = f"{change * 100:+.1f} points" if abs(change) >= 0.0005 else None
-        st.metric(label, cm.percent(value), delta, help=help_)
+        st.metric(label, percent(value), delta, help=help_)
 
     now, then = study.outcome, plain.outcome
     with st.grid(4, min_column_width=150):
@@ -32,10 +33,8 @@ def headline(study: Study, plain: Study, klass: int) -> None:
         figure("Macro-F1", float(now.macro_f1), float(then.macro_f1))
         figure(f"Recall of {EMOTIONS[klass]}", float(now.recall[klass]), float(then.recall[klass]))
         if study.setting.abstains:
-            answered = "" if math.isnan(now.answered_accuracy) else f"{cm.percent(float(now.answered_accuracy))} right"
-            st.metric(
-                "Answered", cm.percent(float(now.coverage)), answered or None, delta_color="off", delta_arrow="off"
-            )
+            answered = "" if math.isnan(now.answered_accuracy) else f"{percent(float(now.answered_accuracy))} right"
+            st.metric("Answered", percent(float(now.coverage)), answered or None, delta_color="off", delta_arrow="off")
         else:
             figure("Balanced accuracy", float(now.balanced_accuracy), float(then.balanced_accuracy), "The mean recall.")
 

@@ -16,6 +16,7 @@ from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.report_html import class_records
 from fer_core.whatif import Study
+from fer_core.wording import percent
 from pages._ui.components import chart, is_dark
 
 
@@ -58,15 +59,15 @@ def rescue(study: Study, validation: Predictions | None, klass: int) -> None:
         return f"{(values[at] - values[0]) * 100:+.1f} points".replace("-", "−")
 
     st.markdown(
-        f"At **τ = {setting.tau:.2f}** the model finds {cm.percent(float(recall[at]))} of {name} instead of "
-        f"{cm.percent(float(recall[0]))} ({change(recall)}); of its answers {name}, {cm.percent(float(precision[at]))} "
-        f"are right instead of {cm.percent(float(precision[0]))}. The price: accuracy changes by "
+        f"At **τ = {setting.tau:.2f}** the model finds {percent(float(recall[at]))} of {name} instead of "
+        f"{percent(float(recall[0]))} ({change(recall)}); of its answers {name}, {percent(float(precision[at]))} "
+        f"are right instead of {percent(float(precision[0]))}. The price: accuracy changes by "
         f"{change(figures_at.accuracy)}, macro-F1 by {change(figures_at.macro_f1)}."
         if setting.tau
-        else f"The model finds {cm.percent(float(recall[0]))} of {name}. With τ above 0, set by hand or "
-        f"chosen on validation, the price of more stands here: τ = 1 would find {cm.percent(float(recall[one]))}, "
-        f"at an accuracy of {cm.percent(float(figures_at.accuracy[one]))} instead of "
-        f"{cm.percent(float(figures_at.accuracy[0]))}."
+        else f"The model finds {percent(float(recall[0]))} of {name}. With τ above 0, set by hand or "
+        f"chosen on validation, the price of more stands here: τ = 1 would find {percent(float(recall[one]))}, "
+        f"at an accuracy of {percent(float(figures_at.accuracy[one]))} instead of "
+        f"{percent(float(figures_at.accuracy[0]))}."
     )
     chart(
         figures.trade_off_spec(name, dark=is_dark()),
@@ -153,8 +154,8 @@ def risk_and_coverage(curves: Curves) -> None:
     spec, records = figures.lines_spec(drawn)
     half = int(np.abs(curves.risk.x - 0.5).argmin())
     st.markdown(
-        f"Answering only the surest half, {cm.percent(float(curves.risk.y[half]))} of the answers are wrong; answering "
-        f"everything, {cm.percent(float(curves.risk.y[-1]))}."
+        f"Answering only the surest half, {percent(float(curves.risk.y[half]))} of the answers are wrong; answering "
+        f"everything, {percent(float(curves.risk.y[-1]))}."
     )
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -163,8 +164,8 @@ def risk_and_coverage(curves: Curves) -> None:
     right.dataframe(
         pa.table(
             {
-                "Answered": [cm.percent(float(curves.risk.x[at])) for at in steps],
-                "Of these wrong": [cm.percent(float(curves.risk.y[at])) for at in steps],
+                "Answered": [percent(float(curves.risk.x[at])) for at in steps],
+                "Of these wrong": [percent(float(curves.risk.y[at])) for at in steps],
             }
         ),
         key="risk_table",
@@ -179,7 +180,7 @@ def hardest(study: Study) -> None:
             [
                 {
                     "Pair": f"{display_name(EMOTIONS[pair.a])} – {display_name(EMOTIONS[pair.b])}",
-                    "Taken for each other": cm.percent(pair.rate.value),
+                    "Taken for each other": percent(pair.rate.value),
                     "95 % interval": pair.rate.interval,
                     "Images of both": pair.rate.n,
                     "First as second": pair.a_as_b,

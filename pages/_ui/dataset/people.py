@@ -8,6 +8,7 @@ from fer_core import figures_dataset
 from fer_core.data import tables
 from fer_core.data.people import beside
 from fer_core.labels import EMOTIONS, display_name
+from fer_core.wording import percent
 from pages._ui.dataset import parts, store
 
 
@@ -27,9 +28,9 @@ def _agreement(people: dict) -> None:
     st.header("Do people see what the label says?", anchor=False)
     st.markdown(
         f"FER+ asked ten people about each of {people['images']:,} images. Their majority agrees with the label "
-        f"on **{100 * found['value']:.1f} %** of them: {100 * per_class[best]:.0f} % for {best}, but "
-        f"{100 * per_class[worst]:.0f} % for {worst}. Ties move the figure between {100 * found['strict']:.1f} and "
-        f"{100 * found['lenient']:.1f} %."
+        f"on **{percent(found['value'])}** of them: {percent(per_class[best], 0)} for {best}, but "
+        f"{percent(per_class[worst], 0)} for {worst}. Ties move the figure between {100 * found['strict']:.1f} and "
+        f"{percent(found['lenient'])}."
     )
     parts.show(figures_dataset.label_agreement(people))
 
@@ -56,8 +57,8 @@ def _ceiling(people: dict) -> None:
     st.header("The ceiling that this sets", anchor=False)
     st.markdown(
         f"Give the majority of ten people the test: judged by FER2013’s labels, it would score "
-        f"**{100 * found['value']:.1f} %** on PrivateTest, and one person drawn at random "
-        f"{100 * found['one_person']:.1f} %. "
+        f"**{percent(found['value'])}** on PrivateTest, and one person drawn at random "
+        f"{percent(found['one_person'])}. "
         "A model above that line does not see emotions better than people. It has learnt how *this set* was labelled: "
         "its images came from searching the web for words, and a model can learn what such a search returns."
     )
@@ -71,9 +72,9 @@ def _neighbours(people: dict) -> None:
         "One person says", list(EMOTIONS), default="disgust", required=True, format_func=display_name, wrap=True
     )
     same, others = beside(people, emotion)
-    second = ", ".join(f"{answer} ({100 * share:.0f} %)" for answer, share in others[:3])
+    second = ", ".join(f"{answer} ({percent(share, 0)})" for answer, share in others[:3])
     st.markdown(
-        f"Take a face that somebody called {emotion}, and ask another person: {100 * same:.0f} % say the same. "
+        f"Take a face that somebody called {emotion}, and ask another person: {percent(same, 0)} say the same. "
         f"The other answers are mostly {second}."
     )
     parts.show(figures_dataset.neighbours(people, emotion), key="neighbours")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from fer_core import figures_dataset
 from fer_core.data import browse, faults, tables
+from fer_core.wording import percent
 from pages._ui import url
 from pages._ui.dataset import parts, store
 
@@ -66,9 +67,9 @@ def _leaks() -> None:
         parts.show(figures_dataset.leak_effect(found))
         name, effect = found[0]
         st.caption(
-            f"{name}: {100 * effect.everything:.2f} % on PrivateTest, {100 * effect.clean:.2f} % on the "
-            f"{effect.n_clean:,} images without a copy in Training, {100 * effect.leaked:.2f} % on the "
-            f"{effect.n_leaked} with one; {100 * effect.cleanest:.2f} % on the {effect.n_cleanest:,} of which Training "
+            f"{name}: {percent(effect.everything, 2)} on PrivateTest, {percent(effect.clean, 2)} on the "
+            f"{effect.n_clean:,} images without a copy in Training, {percent(effect.leaked, 2)} on the "
+            f"{effect.n_leaked} with one; {percent(effect.cleanest, 2)} on the {effect.n_cleanest:,} of which Training "
             "has no near duplicate either."
         )
     _pairs(leaks.pairs, "leaked")
@@ -141,9 +142,9 @@ def _suspects() -> None:
     if witness:
         st.markdown(
             f"Of the doubted labels, the majority of ten people (FER+) disagrees with "
-            f"**{100 * witness['suspect']['against_label']:.0f} %**, and says what the model says for "
-            f"{100 * witness['suspect']['suggested']:.0f} %. Of the labels it does not doubt, people disagree with "
-            f"{100 * witness['other']['against_label']:.0f} %."
+            f"**{percent(witness['suspect']['against_label'], 0)}**, and says what the model says for "
+            f"{percent(witness['suspect']['suggested'], 0)}. Of the labels it does not doubt, people disagree with "
+            f"{percent(witness['other']['against_label'], 0)}."
         )
     parts.show(figures_dataset.suspects(summary))
     st.subheader("The most doubtful first", anchor=False)

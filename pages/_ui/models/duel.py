@@ -13,7 +13,8 @@ from fer_core import thumbnails
 from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import PART_NAMES, DisagreementGroup
-from pages._ui import components, loaders, shell, url
+from fer_core.wording import percent
+from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.models import store
 
@@ -86,8 +87,8 @@ def _verdict(a: store.System, b: store.System, part: Selection, result: Comparis
     accuracies = [float(metrics.accuracy(matrix)) for matrix in matrices]
     scores = [float(metrics.macro_f1(matrix)) for matrix in matrices]
     with st.grid(4, min_column_width=150):
-        st.metric("Accuracy of A", components.percent(accuracies[0]))
-        st.metric("Accuracy of B", components.percent(accuracies[1]))
+        st.metric("Accuracy of A", percent(accuracies[0]))
+        st.metric("Accuracy of B", percent(accuracies[1]))
         st.metric("Macro-F1 of A", f"{scores[0]:.3f}")
         st.metric("Macro-F1 of B", f"{scores[1]:.3f}")
     both = round(accuracies[0] * result.n) - test.only_a
@@ -152,7 +153,7 @@ def _where(groups: list[DisagreementGroup], result: Comparison) -> None:
     top = groups[0]
     st.markdown(
         f"They give different answers to **{differing:,}** of {result.n:,} images "
-        f"({components.percent(differing / result.n)}). Most often A says *{top.answer_a}* and B *{top.answer_b}*: "
+        f"({percent(differing / result.n)}). Most often A says *{top.answer_a}* and B *{top.answer_b}*: "
         f"{top.images:,} images, of which A is right about {top.a_right:,} and B about {top.b_right:,}."
     )
     st.dataframe(

@@ -13,7 +13,8 @@ from fer_core import figures_models as figures
 from fer_core.evaluation import forensics
 from fer_core.labels import N_CLASSES
 from fer_core.registry import ModelCard
-from pages._ui import components, loaders, shell, url
+from fer_core.wording import percent
+from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.report_check import findings
 
@@ -91,9 +92,9 @@ def _figures(shown: Evaluation, paired: Evaluation) -> None:
     with st.grid(4, min_column_width=170):
         st.metric(
             "Accuracy",
-            components.percent(shown.accuracy),
+            percent(shown.accuracy),
             change(shown.accuracy, paired.accuracy),
-            help=f"Unrelated labels and answers with these totals would give {components.percent(shown.guessing)}.",
+            help=f"Unrelated labels and answers with these totals would give {percent(shown.guessing)}.",
         )
         st.metric("Sum of the recalls", f"{shown.recall_sum:.2f}", help="About 1 if labels and answers are unrelated.")
         st.metric(

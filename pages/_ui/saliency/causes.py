@@ -7,11 +7,11 @@ from typing import Final
 
 import streamlit as st
 
-from fer_core.confusion import percent
 from fer_core.explain.ledger import Ledger
 from fer_core.figures_explain import ledger_spec
 from fer_core.labels import EMOTIONS, display_name, index_of
 from fer_core.registry import LEDGER_FILE, ModelCard
+from fer_core.wording import percent
 from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.saliency import store

@@ -14,6 +14,7 @@ from fer_core.explain.heatmap import direction
 from fer_core.explain.side_by_side import Explained
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.registry import WEIGHTS_FILE, ModelCard
+from fer_core.wording import percent
 from pages._ui import loaders, shell, url, visit
 from pages._ui.components import ranking, score_bars
 from pages._ui.saliency import parts, store, subject
@@ -192,7 +193,7 @@ def _curves(explained: Explained, label: str, against: str | None) -> None:
         f"The blocks of the face are blurred in the order of the map, and brought back in the same order. Area under "
         f"the deletion curve: **{found.deletion_area:.3f}**, at random {by_chance[0]:.3f} (less is better). Insertion: "
         f"**{found.insertion_area:.3f}**, at random {by_chance[1]:.3f} (more is better). The map beats "
-        f"**{found.beats:.0%}** of {len(found.random_deletion)} random orders."
+        f"**{percent(found.beats, 0)}** of {len(found.random_deletion)} random orders."
     )
     parts.curves(
         figures.curves_of(found),

@@ -12,7 +12,8 @@ import streamlit as st
 from fer_core import figures_explain as figures
 from fer_core import images, thumbnails
 from fer_core.explain import regions
-from pages._ui.components import chart, is_dark, percent
+from fer_core.wording import percent
+from pages._ui.components import chart, is_dark
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

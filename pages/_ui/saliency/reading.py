@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from fer_core.explain import faithfulness as f
+from fer_core.wording import percent
 from pages._ui import url
 
 _TEXT: Final = """
@@ -24,8 +25,8 @@ label’s logit more than the other’s, blue cells the other’s.
    does not tell why the runner-up lost. Ask “rather than”.
 3. **The verdict.** A heat map always looks like an explanation. So every map here is put to the test:
    - *Taken away, brought back*: blur the marked parts first. If the score falls no faster than with random parts
-     (chance beats 50 %), the map has not found what the score rests on. “Trust” needs {sure:.0%}, below {weak:.0%} is
-     “do not trust”.
+     (chance beats 50 %), the map has not found what the score rests on. “Trust” needs {sure}, below
+     {weak} is “do not trust”.
    - *Changed a little*: mirror the face, or move it by one pixel. A map that jumps was an accident. “Trust” needs a
      correlation of {stable:.2f}.
    - *Random weights*: draw the weights anew. A map that hardly changes (correlation above {control:.2f}) shows the
@@ -53,4 +54,8 @@ label’s logit more than the other’s, blue cells the other’s.
 def draw() -> None:
     """Draw the text."""
     url.write(image=None, face=None, sample=None, label=None, against=None, true=None, pred=None)
-    st.markdown(_TEXT.format(sure=f.BEATS_SURE, weak=f.BEATS_WEAK, stable=f.STABLE_SURE, control=f.CONTROL_WEAK))
+    st.markdown(
+        _TEXT.format(
+            sure=percent(f.BEATS_SURE, 0), weak=percent(f.BEATS_WEAK, 0), stable=f.STABLE_SURE, control=f.CONTROL_WEAK
+        )
+    )
