@@ -25,6 +25,11 @@ _INCEPTION: Final = (
     f"package nsfwjs (MIT). {_DATA}"
 )
 _SCRATCH: Final = f"Trained from scratch: no other weights are in it. {_DATA}"
+_VOTES: Final = "Its targets are made with the votes of FER+ (Barsoum et al. 2016)."
+_TAUGHT: Final = (
+    "seven tenths of each target are what several models trained here and the votes of ten people (FER+) say of the "
+    "label."
+)
 _NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
 _PROTOCOL: Final = "rebuilt by the student report's own protocol"
 _BETTER: Final = (
@@ -41,9 +46,10 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "custom-cnn-improved": Words(
         name="Custom CNN, improved",
-        summary=f"A small residual network, trained from scratch {_BETTER}",
+        summary=f"A small residual network, trained from scratch but not from labels alone: {_TAUGHT} Mild "
+        "augmentation of faces, mixup and a running average of the weights, as for all improved networks.",
         license="Apache-2.0",
-        notice=_SCRATCH,
+        notice=f"{_SCRATCH} {_VOTES}",
     ),
     "inception-v3-report": Words(
         name="InceptionV3, the report's protocol",
@@ -106,10 +112,9 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "mobilenet-flagship-distilled": Words(
         name="Flagship, distilled",
-        summary="Goes on from the flagship's weights, up to 128 px, and learns from more than labels: seven tenths of "
-        "each target are what several models trained here and the votes of ten people (FER+) say of the label.",
+        summary=f"Goes on from the flagship's weights, up to 128 px, and learns from more than labels: {_TAUGHT}",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} Its targets are made with the votes of FER+ (Barsoum et al. 2016).",
+        notice=f"{_VGGFACE2} {_VOTES}",
     ),
     "resnet50-report": Words(
         name="ResNet50, the report's protocol",
