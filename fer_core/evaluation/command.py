@@ -174,8 +174,7 @@ def card_text(card: ModelCard) -> str:
         "",
         f"- Architecture `{card.architecture}`, {card.parameters:,} parameters; input {card.input.height}x"
         f"{card.input.width}, {card.input.channels} channel{'s' if card.input.channels > 1 else ''}.",
-        f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: kept epoch "
-        f"{recipe['kept_epoch']} of {recipe['epochs_run']}; {_start(recipe)}.",
+        f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: {_course(recipe)}.",
         f"- Temperature {card.temperature:.3f}, fitted on validation.",
         *(() if "tau" not in recipe else (_ADJUSTED.format(tau=recipe["tau"]),)),
         f"- Licence of the weights: {card.license}. {card.notice}",
@@ -226,10 +225,14 @@ def card_text(card: ModelCard) -> str:
     return "\n".join(lines)
 
 
-def _start(recipe: Mapping[str, Any]) -> str:
+def _course(recipe: Mapping[str, Any]) -> str:
+    if recipe.get("members"):
+        parts = [f"{share:g} of `{name}`" for share, name in zip(recipe["shares"], recipe["members"], strict=True)]
+        return f"nothing is trained; a mean of weights, {', '.join(parts)}"
+    kept = f"kept epoch {recipe['kept_epoch']} of {recipe['epochs_run']}"
     if recipe.get("initial_weights"):
-        return f"goes on from the weights `{recipe['initial_weights']}`"
-    return f"backbone weights `{recipe['build']['backbone_weights']}`"
+        return f"{kept}; goes on from the weights `{recipe['initial_weights']}`"
+    return f"{kept}; backbone weights `{recipe['build']['backbone_weights']}`"
 
 
 def _figure(value: float | None) -> str:

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and export; return the exit code."""
     from fer_core.data import fer2013, splits
+    from fer_core.training.average import average
     from fer_core.training.export import export
     from fer_core.training.frozen import train_frozen
     from fer_core.training.loop import train
@@ -49,10 +50,14 @@ def run(args: argparse.Namespace) -> int:
     split = splits.assign(dataset)
     directory = args.run or ROOT / "runs" / recipe.run_id
     data = training_data(recipe, dataset, split, settings, directory.parent)
-    trainer = train_frozen if recipe.protocol == "frozen" else train
-    result = trainer(recipe, data, directory, quiet=args.quiet)
+    history: Path | None = directory / "history.csv"
+    if recipe.protocol == "averaged":
+        result, history = average(recipe, settings.models_dir), None
+    else:
+        trainer = train_frozen if recipe.protocol == "frozen" else train
+        result = trainer(recipe, data, directory, quiet=args.quiet)
     target = (args.models or settings.models_dir) / recipe.run_id
-    card = export(result, dataset, split, data.val_targets, target, directory / "history.csv", words)
+    card = export(result, dataset, split, data.val_targets, target, history, words)
     accuracy = card.metrics["val"]["accuracy"]
     sys.stdout.write(f"{card.id}: validation accuracy {accuracy:.4f}, written to {target.name}\n")
     return 0

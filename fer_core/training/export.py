@@ -149,7 +149,7 @@ def export(
     splits: NDArray[np.str_],
     val_targets: NDArray[np.float32],
     directory: Path,
-    history: Path,
+    history: Path | None,
     words: Words,
 ) -> ModelCard:
     """Write a model folder.
@@ -165,7 +165,7 @@ def export(
     directory
         ``models/<id>``; created or written over.
     history
-        The run's ``history.csv``.
+        The run's ``history.csv``; None for weights that were not trained but averaged.
     words
         Name, summary, licence and notice.
 
@@ -179,7 +179,7 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     network = run.network
     round_to_half(network.model)
-    for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE, ATLAS_FILE, LEDGER_FILE):
+    for name in (WEIGHTS_FILE, ONNX_FILE, HEAD_FILE, ATLAS_FILE, LEDGER_FILE, HISTORY_FILE):
         (directory / name).unlink(missing_ok=True)  # of an earlier export: another network's
     on_val = np.flatnonzero(splits == "val")
     tau = adjust(network, np.asarray(dataset.images[on_val]), dataset.labels[on_val]) if run.recipe.adjusted else None
@@ -190,7 +190,8 @@ def export(
         head = from_network(network)
         if head is not None:
             write_head(head, directory / HEAD_FILE)
-    shutil.copyfile(history, directory / HISTORY_FILE)
+    if history is not None:
+        shutil.copyfile(history, directory / HISTORY_FILE)
 
     parts = ("val", "public", "private")
     rows = np.concatenate([np.flatnonzero(splits == part) for part in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
@@ -63,7 +64,7 @@ class Recipe:
         Options of the architecture.
     protocol
         ``"finetune"`` trains every layer in the loop; ``"frozen"`` computes the features of a frozen backbone once
-        and trains the head on them.
+        and trains the head on them; ``"averaged"`` trains nothing and takes a mean of the weights of `members`.
     epochs, batch_size, learning_rate, weight_decay, warmup
         `warmup` is the fraction of all steps with a linearly rising rate; a cosine to zero follows. AdamW
         (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisation are not decayed.
@@ -93,6 +94,9 @@ class Recipe:
     initial_weights
         Weights file of a whole network of this architecture to start from, at whatever input size it was trained:
         a stage after another one. Empty for none.
+    members, shares
+        Of the protocol ``"averaged"``: ids of committed models of this very network, at whatever input size they were
+        trained, and how much of the mean is each one's; the shares add up to one.
     small_size, small_epochs
         The first so many epochs are trained at this input size (px), which is cheaper (progressive resizing, Tan and Le
         2021, arXiv:2104.00298); 0 is off. Validation is at the size of the epoch.
@@ -132,6 +136,8 @@ class Recipe:
     feature_copies: int = 8
     selection: str = "accuracy"
     initial_weights: str = ""
+    members: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
     small_size: int = 0
     small_epochs: int = 0
     precision: str = "float32"
@@ -141,7 +147,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         choices = {
-            "protocol": ("finetune", "frozen"),
+            "protocol": ("finetune", "frozen", "averaged"),
             "loss": LOSSES,
             "targets": ("labels", "ferplus"),
             "selection": ("accuracy", "loss"),
@@ -156,6 +162,10 @@ class Recipe:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if bool(self.teachers) != (self.teacher_share > 0) or (self.teachers and self.targets != "labels"):
             raise TrainingError("Teachers and a teacher_share belong together, with the targets labels.")
+        if (len(self.members) > 1) != (self.protocol == "averaged"):
+            raise TrainingError("Two members or more, and the protocol averaged, belong together.")
+        if len(self.shares) != len(self.members) or (self.shares and not math.isclose(sum(self.shares), 1)):
+            raise TrainingError("Every member needs a share, and the shares must add up to one.")
         if self.small_epochs and self.small_size < 1:
             raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
         if self.protocol == "frozen" and (self.small_epochs or self.precision != "float32"):
@@ -190,7 +200,8 @@ class Recipe:
                 k: tuple(v) if isinstance(v, list) else v for k, v in data["augmentation"].items()
             }
             data["augmentation"] = Augmentation(**augmentation)
-            data["teachers"] = tuple(data.get("teachers", ()))
+            for name in ("teachers", "members", "shares"):
+                data[name] = tuple(data.get(name, ()))
             return cls(**data)
         except (TypeError, KeyError) as error:
             raise TrainingError(f"This recipe cannot be read: {error}.") from error
@@ -276,12 +287,12 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
 
 
 TEACHERS: Final = ("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-improved")
-"""Who teaches ``flagship_distilled`` and the custom CNN."""
+"""Who teaches ``flagship_distilled`` and the networks that start from scratch."""
 
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
-        # No weights to start from, so it is taught: soft targets say more of an image than its label does.
+        # Networks without weights to start from are taught: soft targets say more of an image than its label does.
         "improved": _improved(
             "custom_cnn",
             epochs=28,
@@ -340,6 +351,15 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             teacher_share=0.7,
             adjusted=True,
         ),
+        "flagship_averaged": Recipe(
+            architecture="mobilenet",
+            name="flagship_averaged",
+            build=BuildOptions(size=128, cut="conv_pw_11_relu", input_stats="caffe"),
+            protocol="averaged",
+            members=("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-flagship-distilled"),
+            shares=(0.2, 0.4, 0.4),
+            adjusted=True,
+        ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(
             "flagship_ferplus", size=96, targets="ferplus", label_smoothing=0.0, selection="loss"
@@ -349,12 +369,15 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         "improved": _improved(
             "resnet50",
-            epochs=22,
+            epochs=16,
             size=48,
             cut="conv4_block6_out",
             weight_decay=5e-2,
+            label_smoothing=0.0,
+            teachers=TEACHERS,
+            teacher_share=0.7,
             small_size=32,
-            small_epochs=15,
+            small_epochs=11,
             precision="mixed_bfloat16",
         ),
     },

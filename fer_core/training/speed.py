@@ -101,7 +101,12 @@ def measure(steps: int = STEPS) -> list[Speed]:
     """Measure every kind of step that the recipes of this project have, the report's protocol apart."""
     import keras
 
-    recipes = [recipe for named in RECIPES.values() for recipe in named.values() if recipe.build.head != "report"]
+    recipes = [
+        recipe
+        for named in RECIPES.values()
+        for recipe in named.values()
+        if recipe.protocol == "finetune" and recipe.build.head != "report"
+    ]
     speeds = []
     for key, (recipe, runs) in plan(recipes).items():
         speeds.append(measure_one(key, recipe, runs, steps))

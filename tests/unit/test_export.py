@@ -134,6 +134,50 @@ def test_an_adjusted_model_answers_rare_classes_more_often_by_the_tau_that_is_be
     assert "tau" not in card_text(plain_card)
 
 
+def test_an_averaged_network_is_the_mean_of_its_members_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    from fer_core.evaluation.command import card_text
+    from fer_core.training.average import average
+    from fer_core.training.export import Words, export, save_weights
+    from fer_core.training.loop import one_hot
+
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    members = []
+    for seed, size in ((1, 16), (2, 24)):
+        keras.utils.set_random_seed(seed)
+        network = architectures.build("toy", BuildOptions(size=size))
+        for variable in network.model.weights:  # what float16 holds, statistics included
+            variable.assign(np.round(np.random.default_rng(seed).uniform(0.5, 1.5, variable.shape) * 256) / 256)
+        (tmp_path / f"toy-{seed}").mkdir()
+        save_weights(network.model, tmp_path / f"toy-{seed}" / WEIGHTS_FILE)
+        members.append([np.asarray(variable.value) for variable in network.model.weights])
+    recipe = Recipe(
+        "toy", "mean", BuildOptions(size=24), protocol="averaged", members=("toy-1", "toy-2"), shares=(0.25, 0.75)
+    )
+    run = average(recipe, tmp_path)
+    assert run.network.input.height == 24
+    for one, other, mean in zip(*members, run.network.model.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(mean.value), one / 4 + other * 3 / 4, atol=1e-6)
+
+    dataset = small_dataset()
+    split = splits.assign(dataset)
+    targets = one_hot(dataset.labels[split == "val"])
+    folder = tmp_path / "toy-mean"
+    folder.mkdir()
+    (folder / HISTORY_FILE).write_text("epoch,val_loss\n1,2\n")  # of an earlier export
+    card = export(run, dataset, split, targets, folder, None, Words("Toy", "A toy.", "MIT", ""))
+    assert set(card.files) == {ONNX_FILE, WEIGHTS_FILE, PREDICTIONS_FILE, MIRROR_FILE}
+    assert "(averaged), seed 1: nothing is trained; a mean of weights, 0.25 of `toy-1`, 0.75 of `toy-2`." in card_text(
+        card
+    )
+
+    with pytest.raises(TrainingError, match=r"no weights file .*toy-3"):
+        average(replace(recipe, members=("toy-1", "toy-3")), tmp_path)
+
+
 def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fer_core.training import export
 

@@ -245,6 +245,11 @@ def test_unknown_names_are_answered_with_what_there_is() -> None:
         Recipe("mobilenet", "x", small_epochs=2)
     with pytest.raises(TrainingError, match="one input size"):
         Recipe("mobilenet", "x", protocol="frozen", precision="mixed_bfloat16")
+    for nonsense in ({"protocol": "averaged", "members": ("one",)}, {"members": ("one", "other")}):
+        with pytest.raises(TrainingError, match="members"):
+            Recipe("mobilenet", "x", **nonsense)
+    with pytest.raises(TrainingError, match="add up to one"):
+        Recipe("mobilenet", "x", protocol="averaged", members=("one", "other"), shares=(0.5, 0.6))
 
 
 def test_a_run_without_words_is_refused_before_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
