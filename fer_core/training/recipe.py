@@ -367,17 +367,16 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     },
     "resnet50": {
         "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
+        # At 32 px its fourth stage has 2x2 cells: 8 such epochs came to .435 on validation, so there is no small stage.
         "improved": _improved(
             "resnet50",
-            epochs=16,
+            epochs=30,
             size=48,
             cut="conv4_block6_out",
             weight_decay=5e-2,
             label_smoothing=0.0,
             teachers=TEACHERS,
             teacher_share=0.7,
-            small_size=32,
-            small_epochs=11,
             precision="mixed_bfloat16",
         ),
     },
