@@ -46,7 +46,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "custom-cnn-improved": Words(
         name="Custom CNN, improved",
-        summary=f"A small residual network, trained from scratch, but not from labels alone: {_TAUGHT}",
+        summary=f"A small residual network, trained from scratch but not from labels alone: {_TAUGHT} Mild "
+        "augmentation of faces, mixup and a running average of the weights, as for all improved networks.",
         license="Apache-2.0",
         notice=f"{_SCRATCH} {_VOTES}",
     ),
