@@ -20,7 +20,7 @@ import numpy as np
 from fer_core.errors import FerError
 from fer_core.evaluation import report_deck
 from fer_core.labels import EMOTIONS
-from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, ModelCard
+from fer_core.registry import HISTORY_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
 from fer_core.settings import ROOT
 from fer_core.wording import percent
 
@@ -428,6 +428,31 @@ def read_history(path: Path) -> dict[str, list[float | None]]:
         }
     except (TypeError, ValueError):
         raise FerError(f"The training history of “{path.parent.name}” holds something that is not a number.") from None
+
+
+def with_history(card: ModelCard, cards: Sequence[ModelCard]) -> tuple[ModelCard | None, str]:
+    """Return the model whose training history to show for a model, and why it is another one or there is none.
+
+    A model of averaged weights was not trained itself: of its members, the last one with a history stands for it.
+
+    Parameters
+    ----------
+    card : ModelCard
+    cards : sequence of ModelCard
+        All models there are.
+    """
+    if HISTORY_FILE in card.files:
+        return card, ""
+    known = {other.id: other for other in cards}
+    members = [known[name] for name in card.training.get("members", ()) if name in known]
+    trained = [member for member in members if HISTORY_FILE in member.files]
+    if not trained:
+        return None, f"“{card.name}” comes without a training history."
+    names = ", ".join(f"“{member.name}”" for member in members)
+    shown = trained[-1]
+    return shown, (
+        f"“{card.name}” was not trained itself: its weights are a mean of those of {names}. Shown is “{shown.name}”."
+    )
 
 
 def stopping(card: ModelCard, epochs: int) -> str:

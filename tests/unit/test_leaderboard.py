@@ -12,7 +12,7 @@ from fer_core.evaluation import metrics
 from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import index_of
 from fer_core.leaderboard import DisagreementGroup, Ensemble, Latency
-from fer_core.registry import write_card
+from fer_core.registry import HISTORY_FILE, write_card
 from tests.text import plain
 from tests.toy import make_toy_model
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, toy_predictions
@@ -302,6 +302,21 @@ def test_the_kept_epoch_and_the_reason_for_stopping_are_said(tmp_path):
     whole = make_toy_model(tmp_path, "whole", training={**recipe, "patience": 0, "epochs": 16})
     assert leaderboard.stopping(whole, 16).endswith("All 16 epochs of the recipe were run.")
     assert "does not say" in leaderboard.stopping(make_toy_model(tmp_path, "silent"), 3)
+
+
+def test_the_last_member_stands_for_an_averaged_model_that_was_not_trained_itself(tmp_path):
+    one, other = (make_toy_model(tmp_path, name) for name in ("one", "other"))
+    mean = make_toy_model(tmp_path, "mean", training={"members": ["one", "other"]})
+    (mean.directory / HISTORY_FILE).unlink()
+    mean = write_card(mean)
+    assert leaderboard.with_history(one, [one, other, mean]) == (one, "")
+    shown, why = leaderboard.with_history(mean, [one, other, mean])
+    assert shown == other
+    assert why == (
+        "“Toy mean” was not trained itself: its weights are a mean of those of “Toy one”, “Toy other”. Shown is “Toy "
+        "other”."
+    )
+    assert leaderboard.with_history(mean, [mean]) == (None, "“Toy mean” comes without a training history.")
 
 
 def test_disagreements_are_grouped_by_both_answers_with_who_is_right():

@@ -10,7 +10,7 @@ import streamlit as st
 from fer_core import figures_models as figures
 from fer_core import leaderboard
 from fer_core.errors import FerError
-from fer_core.registry import HISTORY_FILE, ModelCard
+from fer_core.registry import ModelCard
 from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.models import store
@@ -37,10 +37,12 @@ def pick() -> ModelCard:
 
 
 def curves() -> None:
-    """Draw the training curves of one model with the epoch that was kept."""
-    card = pick()
-    if HISTORY_FILE not in card.files:
-        st.info(f"“{card.name}” comes without a training history.", icon=":material/show_chart:")
+    """Draw the training curves of one model, or of a member of an averaged one, with the epoch that was kept."""
+    chosen = pick()
+    card, why = leaderboard.with_history(chosen, loaders.registry().cards)
+    if why:
+        st.info(why, icon=":material/show_chart:")
+    if card is None:
         return
     history = store.history(card)
     kept: Any = card.training.get("kept_epoch")
@@ -64,10 +66,10 @@ def curves() -> None:
         st.dataframe(pa.table(history), key=f"history_table_{card.id}", alt=f"Training history of {card.name}")
     with st.expander("The recipe", icon=":material/menu_book:"):
         flat = {
-            "Setting": [name.replace("_", " ") for name in sorted(card.training)],
-            "Value": [str(card.training[name]) for name in sorted(card.training)],
+            "Setting": [name.replace("_", " ") for name in sorted(chosen.training)],
+            "Value": [str(chosen.training[name]) for name in sorted(chosen.training)],
         }
-        st.dataframe(pa.table(flat), key=f"recipe_{card.id}", alt=f"Recipe of {card.name}")
+        st.dataframe(pa.table(flat), key=f"recipe_{chosen.id}", alt=f"Recipe of {chosen.name}")
 
 
 def card_view() -> None:
