@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import streamlit as st
@@ -211,6 +211,14 @@ def part_of(card: ModelCard, selection: Selection, *, mirror: bool = False) -> P
     return _part(str(card.directory), card.fingerprint, selection, mirror, card)
 
 
+def parts_of(card: ModelCard) -> tuple[Selection, ...]:
+    """Return the parts of the data that a model's stored predictions have an image of; none if they cannot be read."""
+    try:
+        return _parts(str(card.directory), card.fingerprint, card)
+    except FerError:
+        return ()
+
+
 def study_of(card: ModelCard, selection: Selection) -> whatif.Study:
     """Return the answers of a model as it is on one part of the data."""
     return _study(str(card.directory), card.fingerprint, selection, card)
@@ -233,7 +241,24 @@ def ferplus() -> Votes | None:
         return None
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
+@st.cache_data(show_spinner=False, max_entries=64)
+def _parts(directory: str, fingerprint: str, _card: ModelCard) -> tuple[Selection, ...]:
+    from fer_core.data.tables import leaked
+    from fer_core.evaluation.predictions import SELECTIONS
+
+    rows = _stored(directory, fingerprint, PREDICTIONS_FILE, _card)
+    found: list[Selection] = []
+    for part in cast("tuple[Selection, ...]", SELECTIONS):
+        try:
+            rows.select(part, leaked=leaked())
+        except FerError:
+            continue
+        found.append(part)
+    return tuple(found)
+
+
+# Several parts of every model, with and without mirror image: fewer entries than that, and each run computes all anew.
+@st.cache_resource(show_spinner=False, max_entries=160)
 def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, _card: ModelCard) -> Predictions:
     from fer_core.data.tables import leaked
     from fer_core.evaluation import compare
@@ -248,7 +273,7 @@ def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, 
     return rows
 
 
-@st.cache_resource(show_spinner=False, max_entries=16)
+@st.cache_resource(show_spinner=False, max_entries=64)
 def _stored(directory: str, fingerprint: str, name: str, _card: ModelCard) -> Predictions:  # noqa: ARG001 - cache key
     from fer_core.evaluation import predictions
 

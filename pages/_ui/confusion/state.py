@@ -162,13 +162,8 @@ def round_() -> int:
 
 
 def _parts(card: ModelCard) -> list[Selection]:
-    found: list[Selection] = []
-    for part in PARTS:
-        try:
-            loaders.part_of(card, cast("Selection", part))
-        except FerError:
-            continue
-        found.append(cast("Selection", part))
+    answered = loaders.parts_of(card)
+    found = [cast("Selection", part) for part in PARTS if part in answered]
     if not found:
         raise FerError(f"The stored predictions of “{card.name}” hold no image of any part.")
     return found
