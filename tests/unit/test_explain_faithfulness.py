@@ -348,7 +348,7 @@ def test_a_good_map_is_trusted_and_every_number_said():
         (
             {"beats": 0.59},
             "do not trust",
-            "no more than blurring at random: 59 % of random orders",
+            "no more than blurring at random: 59 % of random orders beaten (chance: 50 %)",
         ),
         ({"mirror": 0.8}, "trust", "0.80 mirrored"),
         ({"mirror": 0.79}, "weak", "It moves when the face is changed a little: correlation 0.79 mirrored and 0.97"),
