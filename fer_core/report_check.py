@@ -294,7 +294,7 @@ def overall_records() -> list[dict[str, Any]]:
     """Return the report's first table as it was printed, in per cent."""
 
     def shown(figure: Rounded | None) -> str:
-        return "" if figure is None else percent(figure.value, figure.digits - 2)
+        return "" if figure is None else figure.in_percent
 
     return [
         {

@@ -189,8 +189,8 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
             Finding(
                 code="accuracy_not_recall",
                 verdict=(
-                    f"Accuracy {_percent(accuracy)} and weighted recall {_percent(recall)} cannot be of one evaluation:"
-                    " the weighted recall is the accuracy."
+                    f"Accuracy {accuracy.in_percent} and weighted recall {recall.in_percent} cannot be of one "
+                    "evaluation: the weighted recall is the accuracy."
                 ),
                 steps=(
                     "Weighted recall = sum over classes of (support / N) x (right / support) = right / N = accuracy.",
@@ -229,7 +229,7 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
         findings.append(
             Finding(
                 code="constant_answer",
-                verdict=f"These are the figures of answering {name} to every image: accuracy {_percent(accuracy)} is "
+                verdict=f"These are the figures of answering {name} to every image: accuracy {accuracy.in_percent} is "
                 f"the share of {name}, {count:,} of {n:,}.",
                 steps=(
                     f"Share of {name}: {count:,} / {n:,} = {share:.4f} = accuracy and weighted recall.",
@@ -405,19 +405,19 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     steps = [
         f"Right answers in the table: sum of recall x support = {low * n:,.0f} to {high * n:,.0f} of {n:,}, accuracy "
         f"{percent(low)} to {percent(high)}.",
-        f"Claimed: {_percent(claimed)} of {n:,}, about {claimed.value * n:,.0f} right answers.",
+        f"Claimed: {claimed.in_percent} of {n:,}, about {claimed.value * n:,.0f} right answers.",
         f"Even two separate samples of {n:,} images would differ so much with probability {_power_of_ten(p_samples)} "
         f"({abs(statistic):.1f} standard deviations).",
     ]
     verdict = (
-        f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {_percent(claimed)} are not of the "
+        f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {claimed.in_percent} are not of the "
         "same model on the same images"
     )
     limits = "It does not follow which of the two is right, or whether either is."
     if p_guess <= USELESS_LEVEL and claimed.low > high:
         steps.append(
             f"Without looking at the images nobody is right more often than by always answering {best.name}: "
-            f"{percent(ceiling)}. By that, {_percent(claimed)} would be reached with probability "
+            f"{percent(ceiling)}. By that, {claimed.in_percent} would be reached with probability "
             f"{_power_of_ten(p_guess)}."
         )
         limits = (
@@ -670,10 +670,6 @@ def _mean_bounds(values: Sequence[Rounded | None], weights: FloatArray) -> tuple
         lows.append(float(weights[defined] @ low[defined] / weights[defined].sum()))
         highs.append(float(weights[defined] @ high[defined] / weights[defined].sum()))
     return min(lows), max(highs)
-
-
-def _percent(score: Rounded) -> str:
-    return percent(score.value, max(score.digits - 2, 0))
 
 
 def _power_of_ten(p: float) -> str:

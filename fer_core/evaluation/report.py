@@ -16,6 +16,7 @@ import numpy as np
 
 from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
+from fer_core.wording import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,6 +91,11 @@ class Rounded:
 
     def __str__(self) -> str:
         return f"{self.value:.{self.digits}f}"
+
+    @property
+    def in_percent(self) -> str:
+        """The same number in per cent, with no digit that was not printed."""
+        return percent(self.value, max(self.digits - 2, 0))
 
 
 @dataclass(frozen=True)

@@ -502,3 +502,11 @@ def test_the_human_figures_are_those_of_the_votes():
     assert people.value == pytest.approx(stated.accuracy, abs=5e-5)
     for k, emotion in enumerate(EMOTIONS):
         assert people.per_class[k] == pytest.approx(stated.per_class[emotion], abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("printed", "in_percent"),
+    [("0.20", "20\u202f%"), ("42.98 %", "42.98\u202f%"), ("0.4", "40\u202f%"), ("0.125", "12.5\u202f%")],
+)
+def test_a_printed_figure_in_per_cent_has_no_digit_that_was_not_printed(printed: str, in_percent: str) -> None:
+    assert Rounded.parse(printed).in_percent == in_percent
