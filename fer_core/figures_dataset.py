@@ -237,7 +237,9 @@ def votes_matrix(people: Mapping[str, Any], *, majority: bool = False) -> Chart:
         rows, VOTE_NAMES, NAMES, "People voted", "FER2013 label", "%{y} → %{x}: %{z:.1f} %<extra></extra>"
     )
     table = {"Label": NAMES, **{f"{vote} %": rows[:, k].round(1).tolist() for k, vote in enumerate(VOTE_NAMES)}}
-    strongest = [f"{NAMES[k]}: {VOTE_NAMES[int(row.argmax())]} {row.max():.0f} %" for k, row in enumerate(rows)]
+    strongest = [
+        f"{NAMES[k]}: {VOTE_NAMES[int(row.argmax())]} {percent(row.max() / 100, 0)}" for k, row in enumerate(rows)
+    ]
     return Chart(figure, table, f"Share of {what} for each label. Largest: " + ", ".join(strongest) + ".", name)
 
 
@@ -253,7 +255,7 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
             y=NAMES,
             orientation="h",
             marker={"color": [COLORS[emotion] for emotion in EMOTIONS]},
-            text=[f"{value:.0f} %" for value in values],
+            text=[percent(value / 100, 0) for value in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
@@ -272,7 +274,7 @@ def label_agreement(people: Mapping[str, Any], part: str = "all") -> Chart:
     )
     table = {"Label": NAMES, "Images with votes": found["support"], "Majority agrees %": np.round(values, 1).tolist()}
     alt = "How often the majority of people agrees with the label: " + ", ".join(
-        f"{name} {value:.0f} %" for name, value in zip(NAMES, values, strict=True)
+        f"{name} {percent(value / 100, 0)}" for name, value in zip(NAMES, values, strict=True)
     )
     return Chart(figure, table, f"{alt}; {percent(found['value'])} of all.", "ferplus-agreement")
 
@@ -329,7 +331,7 @@ def neighbours(people: Mapping[str, Any], emotion: str) -> Chart:
             y=[VOTE_NAMES[k] for k in order],
             orientation="h",
             marker={"color": colours},
-            text=[f"{value:.1f} %" for value in values[order]],
+            text=[percent(value / 100) for value in values[order]],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
@@ -342,7 +344,7 @@ def neighbours(people: Mapping[str, Any], emotion: str) -> Chart:
         yaxis={"autorange": "reversed"},
     )
     table = {"Second person": [VOTE_NAMES[k] for k in order], "%": values[order].round(2).tolist()}
-    top = ", ".join(f"{VOTE_NAMES[k]} {values[k]:.0f} %" for k in order[:4])
+    top = ", ".join(f"{VOTE_NAMES[k]} {percent(values[k] / 100, 0)}" for k in order[:4])
     return Chart(figure, table, f"Where one person says {emotion}, another says: {top}.", f"ferplus-beside-{emotion}")
 
 
