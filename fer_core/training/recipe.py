@@ -360,6 +360,22 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             shares=(0.2, 0.4, 0.4),
             adjusted=True,
         ),
+        # Taught from its first epoch on: what has learnt single labels by heart keeps them when it is taught later.
+        "flagship_taught": _improved(
+            "mobilenet",
+            "flagship_taught",
+            epochs=25,
+            size=128,
+            cut="conv_pw_11_relu",
+            input_stats="caffe",
+            small_size=96,
+            small_epochs=16,
+            weight_decay=5e-2,
+            label_smoothing=0.0,
+            teachers=(*TEACHERS, "mobilenet-flagship-distilled", "custom-cnn-improved"),
+            teacher_share=0.8,
+            adjusted=True,
+        ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(
             "flagship_ferplus", size=96, targets="ferplus", label_smoothing=0.0, selection="loss"
@@ -368,6 +384,7 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "resnet50": {
         "report": _report("resnet50", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
         # At 32 px its fourth stage has 2x2 cells: 8 such epochs came to .435 on validation, so there is no small stage.
+        # Nor is there mixup: what is trained from scratch for so few epochs learns too little, not too much.
         "improved": _improved(
             "resnet50",
             epochs=30,
@@ -375,6 +392,8 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             cut="conv4_block6_out",
             weight_decay=5e-2,
             label_smoothing=0.0,
+            mixup=0.0,
+            mixup_off=0,
             teachers=TEACHERS,
             teacher_share=0.7,
             precision="mixed_bfloat16",
