@@ -237,6 +237,22 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> 
     aside.replace(path)
 
 
+def learning_rate(recipe: Recipe, steps: int) -> Any:
+    """Return a recipe's learning rate for epochs of `steps` steps: a Keras schedule, or a number that stays."""
+    import keras
+
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    total = steps * recipe.epochs
+    warmup = int(recipe.warmup * total)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 100 if warmup else recipe.learning_rate,
+        decay_steps=max(1, total - warmup),
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
 class Trainer:
     """Steps, epochs and state of one run at one input size."""
 
@@ -247,15 +263,9 @@ class Trainer:
         self.network, self.recipe, self.data = network, recipe, data
         self.model = network.model
         self.steps = -(-len(data.train_images) // recipe.batch_size)
-        total = self.steps * recipe.epochs
-        warmup = int(recipe.warmup * total)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=recipe.learning_rate / 100 if warmup else recipe.learning_rate,
-            decay_steps=max(1, total - warmup),
-            warmup_target=recipe.learning_rate if warmup else None,
-            warmup_steps=warmup,
+        self.optimizer = keras.optimizers.AdamW(
+            learning_rate=learning_rate(recipe, self.steps), weight_decay=recipe.weight_decay
         )
-        self.optimizer = keras.optimizers.AdamW(learning_rate=schedule, weight_decay=recipe.weight_decay)
         undecayed = [v for v in self.model.trainable_variables if len(v.shape) < 2]
         self.optimizer.exclude_from_weight_decay(var_list=undecayed)
         self.optimizer.build(self.model.trainable_variables)

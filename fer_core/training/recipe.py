@@ -65,9 +65,11 @@ class Recipe:
     protocol
         ``"finetune"`` trains every layer in the loop; ``"frozen"`` computes the features of a frozen backbone once
         and trains the head on them; ``"averaged"`` trains nothing and takes a mean of the weights of `members`.
-    epochs, batch_size, learning_rate, weight_decay, warmup
-        `warmup` is the fraction of all steps with a linearly rising rate; a cosine to zero follows. AdamW
-        (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisation are not decayed.
+    epochs, batch_size, learning_rate, weight_decay
+        AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisation are not decayed.
+    schedule, warmup
+        What becomes of the learning rate: ``"cosine"`` to zero at the end of all epochs, after `warmup`, the fraction of
+        all steps with a linearly rising rate; or ``"constant"``.
     clip_norm
         Global norm that gradients are clipped to; 0 is off.
     label_smoothing
@@ -122,6 +124,7 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
+    schedule: str = "cosine"
     warmup: float = 0.1
     clip_norm: float = 1.0
     label_smoothing: float = 0.0
@@ -148,6 +151,7 @@ class Recipe:
     def __post_init__(self) -> None:
         choices = {
             "protocol": ("finetune", "frozen", "averaged"),
+            "schedule": ("cosine", "constant"),
             "loss": LOSSES,
             "targets": ("labels", "ferplus"),
             "selection": ("accuracy", "loss"),
@@ -157,6 +161,8 @@ class Recipe:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise TrainingError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
+        if self.schedule == "constant" and self.warmup:
+            raise TrainingError("A constant learning rate has no warm-up: set warmup to 0.")
         for name in ("epochs", "batch_size", "feature_copies"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -168,8 +174,10 @@ class Recipe:
             raise TrainingError("Every member needs a share, and the shares must add up to one.")
         if self.small_epochs and self.small_size < 1:
             raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
-        if self.protocol == "frozen" and (self.small_epochs or self.precision != "float32"):
-            raise TrainingError("The frozen protocol has one input size and computes in float32.")
+        if self.protocol == "frozen":
+            wrong = [f"{name} = {value!r}" for name, value in _FROZEN.items() if getattr(self, name) != value]
+            if wrong:
+                raise TrainingError(f"The frozen protocol trains the head alone, with {', '.join(wrong)}.")
 
     @property
     def run_id(self) -> str:
@@ -214,6 +222,18 @@ class Recipe:
         return replace(self, build=replace(self.build, **build), **rest)
 
 
+_FROZEN: Final[dict[str, Any]] = {
+    "selection": "loss",
+    "schedule": "constant",
+    "weight_decay": 0.0,
+    "clip_norm": 0.0,
+    "mixup": 0.0,
+    "ema": 0.0,
+    "small_epochs": 0,
+    "precision": "float32",
+}
+"""What :func:`fer_core.training.frozen.train_frozen` does, and nothing else."""
+
 REPORT_AUGMENTATION: Final = Augmentation(mirror=0.5, vertical_flip=0.5, rotation=5, shift=0.2, shear=0.2)
 """The report's: shifts 20 %, rotation 5 degrees, shear 20 %, both flips."""
 
@@ -233,6 +253,8 @@ FACE_AUGMENTATION: Final = Augmentation(
 def _report(architecture: str, name: str = "report", *, protocol: str = "frozen", **changes: Any) -> Recipe:
     """Return the report's protocol: its head, Adam, at most 50 epochs, early stopping on the validation loss.
 
+    The learning rate is Adam's default and stays, as the report names none.
+
     Networks without pretrained weights are trained whole (`protocol` ``"finetune"``).
     """
     return Recipe(
@@ -245,6 +267,7 @@ def _report(architecture: str, name: str = "report", *, protocol: str = "frozen"
         batch_size=32,
         learning_rate=1e-3,
         weight_decay=0.0,
+        schedule="constant",
         warmup=0.0,
         clip_norm=0.0,
         patience=5,

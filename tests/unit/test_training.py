@@ -122,6 +122,27 @@ def test_a_stage_starts_from_the_weights_of_the_one_before_at_any_size(tmp_path:
 
 
 @pytest.mark.train
+def test_the_learning_rate_stays_or_rises_and_falls_to_zero(toy: Recipe) -> None:
+    from fer_core.training.loop import learning_rate
+
+    constant = replace(toy, schedule="constant", warmup=0.0, learning_rate=1e-3)
+    assert learning_rate(constant, 10) == 1e-3
+    rate = learning_rate(replace(toy, epochs=10, warmup=0.2, learning_rate=1e-3), 10)  # 20 of 100 steps rise
+    assert [float(rate(step)) for step in (0, 10, 20, 60, 100)] == pytest.approx(
+        [1e-5, 5.05e-4, 1e-3, 5e-4, 0], abs=1e-9
+    )
+
+
+@pytest.mark.train
+def test_a_recipe_with_a_constant_rate_trains_at_it(tmp_path: Path, toy: Recipe) -> None:
+    from fer_core.training.loop import train
+
+    constant = replace(toy, epochs=2, schedule="constant", warmup=0.0, weight_decay=0.0, learning_rate=2e-3)
+    run = train(constant, toy_data(), tmp_path, quiet=True)
+    assert [row["learning_rate"] for row in run.history] == pytest.approx([2e-3, 2e-3])
+
+
+@pytest.mark.train
 def test_bfloat16_is_for_training_only(tmp_path: Path, toy: Recipe) -> None:
     import keras
 
@@ -183,7 +204,8 @@ def test_the_loss_is_the_smoothed_cross_entropy_with_its_terms(toy: Recipe) -> N
 def test_frozen_runs_that_differ_in_loss_share_their_features_and_differ(tmp_path: Path, toy: Recipe) -> None:
     from fer_core.training.frozen import train_frozen
 
-    frozen = replace(toy, protocol="frozen", epochs=6, feature_copies=2, selection="loss", learning_rate=0.05)
+    report = get_recipe("mobilenet", "report")
+    frozen = replace(report, architecture="toy", build=toy.build, epochs=6, feature_copies=2, learning_rate=0.05)
     few = toy_data()
     rare = (few.train_labels != 1) | (np.arange(84) < 7)
     data = replace(
@@ -243,8 +265,10 @@ def test_unknown_names_are_answered_with_what_there_is() -> None:
         Recipe("mobilenet", "x", loss="hinge")
     with pytest.raises(TrainingError, match="small_size must be"):
         Recipe("mobilenet", "x", small_epochs=2)
-    with pytest.raises(TrainingError, match="one input size"):
-        Recipe("mobilenet", "x", protocol="frozen", precision="mixed_bfloat16")
+    with pytest.raises(TrainingError, match="precision = 'float32'"):
+        get_recipe("mobilenet", "report").with_overrides(precision="mixed_bfloat16", mixup=0.2)
+    with pytest.raises(TrainingError, match="no warm-up"):
+        Recipe("mobilenet", "x", schedule="constant")
     for nonsense in ({"protocol": "averaged", "members": ("one",)}, {"members": ("one", "other")}):
         with pytest.raises(TrainingError, match="members"):
             Recipe("mobilenet", "x", **nonsense)
