@@ -178,15 +178,18 @@ def history_series(history: Mapping[str, Sequence[float | None]], kind: str) -> 
     return [column for column in history if column.endswith(("accuracy", "macro_f1"))]
 
 
-def history_records(history: Mapping[str, Sequence[float | None]], kind: str, kept: int | None) -> Records:
-    """Return one record a value, and one for the epoch that was kept."""
+def history_records(
+    history: Mapping[str, Sequence[float | None]], kind: str, kept: int | None, small_epochs: int = 0
+) -> Records:
+    """Return one record a value, with whether its epoch was kept, and whether the input was larger from it on."""
     epochs = history["epoch"]
     records: Records = []
     for column in history_series(history, kind):
         for epoch, value in zip(epochs, history[column], strict=True):
             if epoch is not None and value is not None:
                 title = _TITLES.get(column, column)
-                records.append({"name": title, "epoch": int(epoch), "value": value, "kept": int(epoch) == kept})
+                at: dict[str, Any] = {"name": title, "epoch": int(epoch), "value": value, "kept": int(epoch) == kept}
+                records.append(at | {"grown": small_epochs > 0 and int(epoch) == small_epochs + 1})
     return records
 
 
@@ -208,6 +211,15 @@ def history_spec(records: Records, kind: str, *, dark: bool = False) -> Spec:
             }
         },
         "layer": [
+            {
+                "transform": [
+                    {"filter": "datum.grown"},
+                    {"aggregate": [], "groupby": ["epoch"]},
+                    {"calculate": "datum.epoch - 0.5", "as": "between"},
+                ],
+                "mark": {"type": "rule", "strokeDash": [1, 3], "strokeWidth": 1.6, "color": _GREY[theme(dark)]},
+                "encoding": {"x": {"field": "between", "type": "quantitative"}},
+            },
             {
                 "transform": [{"filter": "datum.kept"}, {"aggregate": [], "groupby": ["epoch"]}],
                 "mark": {"type": "rule", "strokeDash": [4, 4], "strokeWidth": 1.6, "color": _INK[theme(dark)]},

@@ -455,6 +455,15 @@ def with_history(card: ModelCard, cards: Sequence[ModelCard]) -> tuple[ModelCard
     )
 
 
+def grown_from(card: ModelCard) -> tuple[int, int, int] | None:
+    """Return how many epochs a model was trained at a smaller input first, that size, and the full one; None if none.
+
+    Epochs at a smaller input are not compared with the others (:func:`fer_core.training.loop.train`).
+    """
+    small = int(card.training.get("small_epochs") or 0)
+    return (small, int(card.training["small_size"]), card.input.height) if small else None
+
+
 def stopping(card: ModelCard, epochs: int) -> str:
     """Return in a sentence which epoch was kept, and why training ended where it did.
 
@@ -468,10 +477,10 @@ def stopping(card: ModelCard, epochs: int) -> str:
     kept, most, patience = recipe.get("kept_epoch"), recipe.get("epochs"), recipe.get("patience") or 0
     if kept is None:
         return f"{epochs} epochs were run; the card does not say which one was kept."
-    judged = {"loss": "loss", "accuracy": "accuracy", "macro_f1": "macro-F1"}.get(
-        str(recipe.get("selection")), "figures"
-    )
-    said = f"Epoch **{kept}** of {epochs} was kept, the best validation {judged}."
+    judged = {"loss": "loss", "accuracy": "accuracy"}.get(str(recipe.get("selection")), "figures")
+    grown = grown_from(card)
+    among = f" of the {epochs - grown[0]} epochs at the full input of {grown[2]} px" if grown else ""
+    said = f"Epoch **{kept}** of {epochs} was kept, the best validation {judged}{among}."
     if patience and most and epochs < most:
         said += f" Early stopping ended the training after {patience} epochs without a better one (at most {most})."
     elif most and epochs >= most:

@@ -68,8 +68,8 @@ class Recipe:
     epochs, batch_size, learning_rate, weight_decay
         AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisation are not decayed.
     schedule, warmup
-        What becomes of the learning rate: ``"cosine"`` to zero at the end of all epochs, after `warmup`, the fraction of
-        all steps with a linearly rising rate; or ``"constant"``.
+        What becomes of the learning rate: ``"cosine"`` to zero at the end of all epochs, after `warmup`, the fraction
+        of all steps with a linearly rising rate; or ``"constant"``.
     clip_norm
         Global norm that gradients are clipped to; 0 is off.
     label_smoothing

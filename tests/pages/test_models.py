@@ -65,6 +65,15 @@ def test_kinds_can_be_left_out(evaluated, app):
     assert set(table(page, "Model", "Kind")["Model"]) == {"One person", "Majority of ten people"}
 
 
+def test_a_kind_without_rows_is_said_to_have_none(models_dir, app):
+    for folder in models_dir.iterdir():
+        shutil.rmtree(folder)
+    page = app("models")
+    page.pills(key="kinds").set_value(["Trained here"]).run()
+    assert not page.exception
+    assert "No row is of the kinds that are chosen." in [caption.value for caption in page.caption]
+
+
 def test_models_that_differ_in_their_loss_alone_are_compared_for_disgust(evaluated, app):
     def add(id, **changes):
         metrics = {"val": {"accuracy": 0.5}, "private": PRIVATE}

@@ -301,6 +301,10 @@ def test_the_kept_epoch_and_the_reason_for_stopping_are_said(tmp_path):
     )
     whole = make_toy_model(tmp_path, "whole", training={**recipe, "patience": 0, "epochs": 16})
     assert leaderboard.stopping(whole, 16).endswith("All 16 epochs of the recipe were run.")
+    sizes = {**recipe, "small_epochs": 9, "small_size": 24, "selection": "accuracy"}
+    assert leaderboard.stopping(make_toy_model(tmp_path, "grown", training=sizes), 16).startswith(
+        "Epoch **11** of 16 was kept, the best validation accuracy of the 7 epochs at the full input of 48 px."
+    )
     assert "does not say" in leaderboard.stopping(make_toy_model(tmp_path, "silent"), 3)
 
 
@@ -370,3 +374,13 @@ def test_the_kept_epoch_is_marked_on_every_curve():
         ("Validation loss", 1, 1.4, False),
     ]
     assert figures_models.history_series(history, "score") == ["val_accuracy"]
+
+
+def test_the_first_epoch_after_the_input_grew_is_marked(tmp_path):
+    history = {"epoch": [1.0, 2.0, 3.0], "train_loss": [1.5, 1.2, 1.1]}
+    records = figures_models.history_records(history, "loss", kept=3, small_epochs=1)
+    assert [record["grown"] for record in records] == [False, True, False]
+    assert not any(record["grown"] for record in figures_models.history_records(history, "loss", kept=3))
+    grown = make_toy_model(tmp_path, "grown", training={"small_epochs": 1, "small_size": 24})
+    assert leaderboard.grown_from(grown) == (1, 24, grown.input.height)
+    assert leaderboard.grown_from(make_toy_model(tmp_path, "same", training={"small_epochs": 0})) is None

@@ -55,6 +55,9 @@ def _table(rows: list[leaderboard.Row]) -> None:
         persist_state="session",
     )
     records = [record for record in leaderboard.to_records(rows) if record["Kind"] in (shown or kinds)]
+    if not records:
+        st.caption("No row is of the kinds that are chosen.")
+        return
     unknown = {column for column in records[0] if all(record[column] is None for record in records)}
     columns = {
         "Model": st.column_config.TextColumn(width=228, pinned=True),

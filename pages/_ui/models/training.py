@@ -46,10 +46,11 @@ def curves() -> None:
         return
     history = store.history(card)
     kept: Any = card.training.get("kept_epoch")
+    grown = leaderboard.grown_from(card)
     st.markdown(leaderboard.stopping(card, len(history["epoch"])))
     with st.grid(2, min_column_width=330):
         for kind, what in (("loss", "Losses"), ("score", "Validation scores")):
-            records = figures.history_records(history, kind, kept)
+            records = figures.history_records(history, kind, kept, grown[0] if grown else 0)
             if records:
                 chart(
                     figures.history_spec(records, kind, dark=is_dark()),
@@ -58,9 +59,10 @@ def curves() -> None:
                     alt=f"{what} of {card.name} over {len(history['epoch'])} epochs; the kept epoch is marked. The "
                     "numbers stand in the table below.",
                 )
+    resized = f" At the dotted line the input grew from {grown[1]} to {grown[2]} px." if grown else ""
     st.caption(
-        "The ringed points on the dashed line are of the epoch that was kept. The training loss is taken on augmented "
-        "images with dropout (and what else the recipe adds), so that it may lie above the validation loss."
+        f"The ringed points on the dashed line are of the epoch that was kept.{resized} The training loss is taken on "
+        "augmented images with dropout (and what else the recipe adds), so that it may lie above the validation loss."
     )
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(pa.table(history), key=f"history_table_{card.id}", alt=f"Training history of {card.name}")
