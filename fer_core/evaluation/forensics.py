@@ -118,6 +118,11 @@ class Finding:
         """Whether this is an exact identity rather than a test."""
         return self.p_value is None
 
+    @property
+    def chance(self) -> str:
+        """The p-value for a reader; empty for an exact identity."""
+        return "" if self.p_value is None else _power_of_ten(self.p_value)
+
 
 @dataclass(frozen=True)
 class Overall:
@@ -387,12 +392,29 @@ def _constant_rows(report: Report, counts: Counts) -> Finding | None:
 def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Finding, ...]:
     n = report.n
     low, high = 0.0, 1.0
+    steps: list[str] = []
+    evidence: list[tuple[str | float | None, ...]] = []
     if report.closed and counts.possible.all():
-        low, high = float(counts.hits_low.sum()) / n, float(counts.hits_high.sum()) / n
+        fewest, most = int(counts.hits_low.sum()), int(counts.hits_high.sum())
+        low, high = fewest / n, most / n
+        steps.append(
+            "Right answers of a row: recall x support; how many of them its figures leave room for, rounded as they "
+            f"are, stands below. Added up: {fewest:,} to {most:,} of {n:,}, accuracy {percent(low)} to {percent(high)}."
+        )
+        evidence += [
+            (row.name, int(counts.hits_low[k]), int(counts.hits_high[k]), None, None)
+            for k, row in enumerate(report.rows)
+        ]
+        evidence.append(("all rows", fewest, most, low, high))
     if report.accuracy is not None:
         inside = report.accuracy.may_be(low, high)
+        both = inside and bool(steps)
+        alone = f"The line of accuracy, {report.accuracy}, stands for {percent(report.accuracy.low)} to "
+        alone += percent(report.accuracy.high)
         low = max(low, report.accuracy.low) if inside else report.accuracy.low
         high = min(high, report.accuracy.high) if inside else report.accuracy.high
+        steps.append(f"{alone}; both together: {percent(low)} to {percent(high)}." if both else f"{alone}.")
+        evidence.append(("line of accuracy", None, None, report.accuracy.low, report.accuracy.high))
     if claimed.may_be(low, high):
         return ()
     near_claimed, near_table = (claimed.low, high) if claimed.low > high else (claimed.high, low)
@@ -402,9 +424,7 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     best = report.rows[int(np.argmax(report.shares))]
     ceiling = best.support / n
     p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.closed else 1.0
-    steps = [
-        f"Right answers in the table: sum of recall x support = {low * n:,.0f} to {high * n:,.0f} of {n:,}, accuracy "
-        f"{percent(low)} to {percent(high)}.",
+    steps += [
         f"Claimed: {claimed.in_percent} of {n:,}, about {claimed.value * n:,.0f} right answers.",
         f"Even two separate samples of {n:,} images would differ so much with probability {_power_of_ten(p_samples)} "
         f"({abs(statistic):.1f} standard deviations).",
@@ -430,8 +450,8 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
             verdict=verdict + ".",
             steps=tuple(steps),
             evidence=Table(
-                ("source", "lowest accuracy", "highest accuracy"),
-                (("table", low, high), ("claim", claimed.low, claimed.high)),
+                ("source", "fewest right answers", "most right answers", "lowest accuracy", "highest accuracy"),
+                (*evidence, ("claim", None, None, claimed.low, claimed.high)),
             ),
             statistic=abs(statistic),
             p_value=p_samples,

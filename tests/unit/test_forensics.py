@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,15 @@ def test_the_decks_two_accuracies_contradict_and_the_higher_one_excludes_guessin
     ]
     assert finding.p_value < 1e-100
     assert any("always answering happy: 24.7 %" in plain(step) for step in finding.steps)
+    # By hand: recall .425 to .435 of 1774 are 754 to 771 right answers; .065 to .075 of 958 would be 63 to 71, but with
+    # fewer than 68 an F1 of .095 would need a precision above .145.
+    assert "Added up: 1,423 to 1,483 of 7,178" in finding.steps[0]
+    assert "0.20, stands for 19.5 % to 20.5 %; both together: 19.8 % to 20.5 %" in plain(finding.steps[1])
+    hits = {row[0]: row[1:3] for row in finding.evidence.rows}
+    assert (hits["angry"], hits["happy"], hits["all rows"]) == ((68, 71), (754, 771), (1423, 1483))
+    fewest, most = zip(*(hits[name] for name in report_deck.TEST_SUPPORT), strict=True)
+    assert (sum(fewest), sum(most)) == hits["all rows"]
+    assert (replace(finding, p_value=0.0).chance, replace(finding, p_value=None).chance) == ("less than 1e-300", "")
     assert "wrong pairing" in finding.limits
 
 

@@ -30,7 +30,11 @@ def _one(finding: Finding, key: str) -> None:
     if finding.exact:
         st.badge("Exact: follows whatever was rounded", icon=":material/calculate:", color="violet")
     else:
-        st.badge(f"Test: p = {finding.p_value:.1g}".replace("e-", "e−"), icon=":material/casino:", color="orange")
+        st.badge(
+            f"Test: p = {finding.chance}".replace("= less than", "<").replace("e-", "e−"),
+            icon=":material/casino:",
+            color="orange",
+        )
     st.markdown("\n".join(f"{place}. {escaped(step)}" for place, step in enumerate(finding.steps, start=1)))
     columns = finding.evidence.columns
     st.dataframe(
