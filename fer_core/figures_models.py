@@ -12,6 +12,7 @@ from fer_core.evaluation.bootstrap import Estimate
 from fer_core.figures_confusion import Records, Spec, theme
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import KIND_NAMES, Row, best
+from fer_core.side_by_side import IMPROVED, Network
 from fer_core.wording import percent
 
 KIND_COLORS: Final = {
@@ -164,6 +165,88 @@ def plane_spec(records: Records, axis: str, *, dark: bool = False) -> Spec:
                     "text": {"field": "number"},
                     "color": {"value": _PAPER[theme(dark)]},  # white on dark points, dark on the light ones
                     "tooltip": tooltip,
+                },
+            },
+        ],
+        "config": {"view": {"stroke": None}},
+    }
+
+
+def networks_records(table: Sequence[Network]) -> Records:
+    """Return one record for each figure of each network: what the report claims, the rebuild, the improvement."""
+    records: Records = []
+    for network in table:
+        figures = {"claim": network.claim, "rebuilt": network.rebuilt, "trained": network.improved}
+        for kind, figure in figures.items():
+            row = Row(network.name, "claim", "", accuracy=figure) if isinstance(figure, float) else figure
+            if row is not None and row.accuracy is not None:
+                records.append(
+                    {
+                        "network": network.name,
+                        "what": IMPROVED if kind == "trained" else KIND_NAMES[kind],
+                        "accuracy": row.accuracy,
+                        "low": row.accuracy if row.low is None else row.low,
+                        "high": row.accuracy if row.high is None else row.high,
+                        "shown": percent(row.accuracy) + row.around,
+                    }
+                )
+    return records
+
+
+def networks_spec(records: Records, *, dark: bool = False) -> Spec:
+    """Return three points a network on one line of accuracy; its data are :func:`networks_records`."""
+    colors = KIND_COLORS[theme(dark)]
+    kinds = [KIND_NAMES["claim"], KIND_NAMES["rebuilt"], IMPROVED]
+    names = list(dict.fromkeys(record["network"] for record in records))
+    color = {
+        "field": "what",
+        "type": "nominal",
+        "scale": {"domain": kinds, "range": [colors[kind] for kind in ("claim", "rebuilt", "trained")]},
+        "legend": {"orient": "bottom", "title": None, "columns": {"expr": "width < 320 ? 1 : 3"}},
+    }
+    x = {
+        "field": "accuracy",
+        "type": "quantitative",
+        "title": "Accuracy on all 7,178 test images",
+        "scale": {"zero": False, "padding": 12},
+        "axis": {"format": "~%", "tickCount": 6, "gridOpacity": 0.5},
+    }
+    return {
+        "height": {"step": 44},
+        "encoding": {
+            "y": {
+                "field": "network",
+                "type": "nominal",
+                "sort": names,
+                "title": None,
+                "axis": {"ticks": False, "domain": False, "labelFontSize": 13, "labelFlush": False, "labelLimit": 150},
+            },
+            "tooltip": [
+                {"field": "network", "title": "Network"},
+                {"field": "what", "title": " "},
+                {"field": "shown", "title": "Accuracy"},
+            ],
+        },
+        "layer": [
+            {
+                "mark": {"type": "line", "strokeWidth": 1.2, "opacity": 0.6, "color": _GREY[theme(dark)]},
+                "encoding": {"x": x, "detail": {"field": "network"}},
+            },
+            {
+                "mark": {"type": "rule", "strokeWidth": 3},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "color": color},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 120, "opacity": 1},
+                "encoding": {
+                    "x": x,
+                    "color": color,
+                    "shape": {
+                        "field": "what",
+                        "type": "nominal",
+                        "scale": {"domain": kinds, "range": ["diamond", "circle", "square"]},
+                        "legend": color["legend"],
+                    },
                 },
             },
         ],
@@ -372,7 +455,6 @@ def _value(row: Row, axis: str) -> float | None:
 
 def _record(row: Row, what: str, x: float | None) -> dict[str, Any]:
     assert row.accuracy is not None
-    around = "" if row.low is None or row.high is None else f" ({percent(row.low)} to {percent(row.high)})"
     return {
         "what": what,
         "name": row.name,
@@ -382,6 +464,6 @@ def _record(row: Row, what: str, x: float | None) -> dict[str, Any]:
         "low": row.low if row.low is not None else row.accuracy,
         "high": row.high if row.high is not None else row.accuracy,
         "x": x,
-        "shown": percent(row.accuracy) + around,
+        "shown": percent(row.accuracy) + row.around,
         "label": f"{percent(row.accuracy)}  {row.name} ({KIND_NAMES[row.kind].lower()})",
     }

@@ -42,7 +42,8 @@ KIND_MEANINGS: Final = {
     "trained": "trained in this project by a recipe of its own; figures recomputed from stored predictions",
     "rebuilt": "trained in this project by the protocol of the report; figures recomputed from stored predictions",
     "claim": "printed in the report, not recomputable, and contradicted where the remark says so",
-    "measured": "somebody else’s package, run on the same images outside this project",
+    "measured": "somebody else’s package, run on the same images outside this project; further ones stayed below "
+    f"{percent(report_deck.OTHER_PEERS_BELOW, 0)}",
     "published": "what authors write about their own network; not checked here",
     "people": "how well people agree with the labels of FER2013",
 }
@@ -109,6 +110,11 @@ class Row:
     megabytes: float | None = None
     remark: str = ""
     model_id: str = ""
+
+    @property
+    def around(self) -> str:
+        """The interval of the accuracy in brackets, as it stands behind it; empty where none is known."""
+        return "" if self.low is None or self.high is None else f" ({percent(self.low)} to {percent(self.high)})"
 
 
 @dataclass(frozen=True)

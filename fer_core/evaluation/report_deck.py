@@ -66,6 +66,15 @@ OVERALL: Final = {
 }
 """The report's first table: test accuracy, F1, precision, recall of its five models."""
 
+ARCHITECTURES: Final = {
+    "Custom CNN": "custom_cnn",
+    "ResNet50": "resnet50",
+    "MobileNet": "mobilenet",
+    "VGG16": "vgg16",
+    "Inception V3": "inception_v3",
+}
+"""Model of the report -> its network in :data:`fer_core.architectures.TABLE`."""
+
 
 def _row(name: str, precision: str, recall: str, f1: str) -> Row:
     return Row(name, Rounded.parse(precision), Rounded.parse(recall), Rounded.parse(f1), TEST_SUPPORT[name])

@@ -74,6 +74,16 @@ def test_a_kind_without_rows_is_said_to_have_none(models_dir, app):
     assert "No row is of the kinds that are chosen." in [caption.value for caption in page.caption]
 
 
+def test_the_reports_networks_stand_beside_their_rebuilds(evaluated, app):
+    metrics = {"val": {"accuracy": 0.5}, "all": {**PRIVATE, "accuracy": 0.4}}
+    make_evaluated_model(evaluated, "vgg", OTHER, metrics=metrics, architecture="vgg16", training={"name": "report"})
+    page = app("models")
+    assert "Report, rebuild and improvement" in [heading.value for heading in page.subheader]
+    shown = table(page, "Network", "Gain, points").set_index("Network")
+    assert plain(shown.loc["VGG16", "Report’s claim"]) == "38.6 %"
+    assert plain(shown.loc["VGG16", "Report rebuilt here"]).startswith("40.0 %")
+
+
 def test_models_that_differ_in_their_loss_alone_are_compared_for_disgust(evaluated, app):
     def add(id, **changes):
         metrics = {"val": {"accuracy": 0.5}, "private": PRIVATE}

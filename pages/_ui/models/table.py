@@ -11,7 +11,7 @@ from fer_core import figures_models as figures
 from fer_core import leaderboard
 from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
-from pages._ui.models import ablation, store
+from pages._ui.models import ablation, networks, store
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Selection
@@ -34,6 +34,7 @@ def draw(part: str) -> None:
     st.markdown(leaderboard.in_words(rows))
     _table(rows)
     _meanings(times)
+    networks.section()
     st.subheader("What an accuracy costs", anchor=False)
     _plane(rows)
     ablation.section(part)
