@@ -64,7 +64,7 @@ def round_to_half(model: Any) -> None:
 
 
 def save_weights(model: Any, path: Path) -> None:
-    """Write Keras weights with the kernels as float16; ``model.load_weights(path)`` reads them.
+    """Write Keras weights with the kernels as float16, compressed; ``model.load_weights(path)`` reads them.
 
     Raises
     ------
@@ -82,7 +82,9 @@ def save_weights(model: Any, path: Path) -> None:
         def copy(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
                 half = item.ndim >= 2 and item.dtype == np.float32
-                target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()])
+                # The bytes of exponents are alike: beside each other they are a tenth shorter.
+                options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if item.ndim >= 2 else {}
+                target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()], **options)
             else:
                 group = target.require_group(name)
                 for key, value in item.attrs.items():

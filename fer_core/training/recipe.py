@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
-from fer_core.architectures import BuildOptions
+from fer_core.architectures import TABLE, BuildOptions
 from fer_core.errors import TrainingError
 from fer_core.registry import WEIGHTS_FILE
 from fer_core.settings import ROOT
@@ -441,17 +441,28 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
 """Architecture -> recipe name -> recipe."""
 
 
+def networks() -> list[str]:
+    """Return the names of the networks that can be trained."""
+    return sorted(TABLE)
+
+
 def get_recipe(architecture: str, name: str) -> Recipe:
     """Return a recipe of :data:`RECIPES`.
+
+    A network of :data:`fer_core.architectures.TABLE` that has none there is trained from scratch at 48 px, by a recipe
+    ``report`` or ``improved``.
 
     Raises
     ------
     TrainingError
         If there is none of that name; the message lists what there is.
     """
-    if architecture not in RECIPES:
-        raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(sorted(RECIPES))}.")
-    if name not in RECIPES[architecture]:
-        known = ", ".join(sorted(RECIPES[architecture]))
-        raise TrainingError(f"{architecture} has no recipe {name!r}. Known: {known}.")
-    return RECIPES[architecture][name]
+    if architecture not in TABLE:
+        raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(networks())}.")
+    recipes = RECIPES.get(architecture) or {
+        "report": _report(architecture, protocol="finetune", size=48),
+        "improved": _improved(architecture, epochs=20, size=48),
+    }
+    if name not in recipes:
+        raise TrainingError(f"{architecture} has no recipe {name!r}. Known: {', '.join(sorted(recipes))}.")
+    return recipes[name]

