@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_core.ablation import recipe_of
 from fer_core.architectures import from_card
 from fer_core.classifier import load_classifier
 from fer_core.cli import COMMANDS, main
@@ -17,7 +18,9 @@ from fer_core.explain import atlas, cam, ledger
 from fer_core.explain.heatmap import direction
 from fer_core.registry import HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, load_registry
 from fer_core.settings import ROOT
+from fer_core.training.export import Words
 from fer_core.training.recipe import RECIPES
+from fer_core.training.words import words_for
 
 MODELS = ROOT / "models"
 CARDS = load_registry(MODELS).cards
@@ -47,6 +50,17 @@ def test_a_figure_typed_into_a_card_is_found(tmp_path: Path, capsys: pytest.Capt
     assert CARDS[-1].id in capsys.readouterr().err
     assert main(["evaluate", "--models", str(tmp_path)]) == 0
     assert main(["evaluate", "--check", "--models", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_a_card_says_what_is_written_of_its_recipe(card: ModelCard) -> None:
+    recipe = recipe_of(card)
+    assert recipe is not None
+    assert Words(card.name, card.summary, card.license, card.notice) == words_for(recipe)
+
+
+def test_all_models_together_stay_below_150_megabytes() -> None:
+    assert sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file()) < 150e6
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
