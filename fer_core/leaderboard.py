@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -20,7 +20,7 @@ import numpy as np
 from fer_core.errors import FerError
 from fer_core.evaluation import report_deck
 from fer_core.labels import EMOTIONS
-from fer_core.registry import HISTORY_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
+from fer_core.registry import HISTORY_FILE, MIRROR_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
 from fer_core.settings import ROOT
 from fer_core.wording import percent
 
@@ -94,6 +94,9 @@ class Row:
         Source, or what stands against the figure.
     model_id : str
         Of a model trained here, else empty.
+    voters, kl : float or None
+        On how many PrivateTest images the majority of FER+ agrees with the model, and the mean KL divergence of its
+        scores from the votes, nats.
     """
 
     name: str
@@ -110,6 +113,8 @@ class Row:
     megabytes: float | None = None
     remark: str = ""
     model_id: str = ""
+    voters: float | None = None
+    kl: float | None = None
 
     @property
     def around(self) -> str:
@@ -182,6 +187,7 @@ def rows(
 def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
     """Return the line of a model trained here; figures that its card lacks stay unknown."""
     figures = card.metrics.get(part, {})
+    votes = card.metrics.get("ferplus", {}) if part == "private" else {}
     low, high = figures.get("intervals", {}).get("accuracy", (None, None))
     return Row(
         name=card.name,
@@ -198,7 +204,19 @@ def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
         megabytes=megabytes(card),
         remark=card.summary,
         model_id=card.id,
+        voters=votes.get("model", {}).get("value"),
+        kl=votes.get("kl", {}).get("value"),
     )
+
+
+def mirrored_time(cards: Sequence[ModelCard], latency: dict[str, Latency]) -> float | None:
+    """Return the ms a face takes these models together, each with its mirror image too; None if one was not measured.
+
+    That is twice the sum of their times: nothing is shared between the passes.
+    """
+    times = [latency.get(card.id) for card in cards]
+    known = [time.milliseconds for time in times if time is not None]
+    return 2 * sum(known) if known and len(known) == len(times) else None
 
 
 def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
@@ -210,15 +228,21 @@ def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
     part : str
         One of :data:`PART_NAMES`.
     rows_of_part : Predictions
-        The mean probabilities for that part. The time is left unknown: it was not measured, and is about twice that of
-        the model by itself.
+        The mean probabilities for that part. The time is left unknown (:func:`mirrored_time`).
     """
     return replace(
         own_row(card, part),
         name=f"{card.name} + mirror image",
+        voters=None,  # of the face alone
+        kl=None,
         remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
         **_figures_of(rows_of_part),
     )
+
+
+def may_be_mixed(card: ModelCard) -> bool:
+    """Tell whether a model may be a member of an ensemble: of a recipe of our own, able to answer, and mirrored."""
+    return card.can_answer and MIRROR_FILE in card.files and not is_rebuilt(card)
 
 
 @dataclass(frozen=True)
@@ -253,10 +277,39 @@ def choose_ensemble(cards: Sequence[ModelCard], validation: Sequence[Predictions
     return None
 
 
-def ensemble_row(
-    ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictions], latency: dict[str, Latency] | None = None
-) -> Row:
-    """Return the line of an ensemble.
+def ensemble_of(
+    cards: Sequence[ModelCard], part: str, predictions_of: Callable[[ModelCard, Any], Predictions]
+) -> tuple[tuple[ModelCard, ...], Row] | None:
+    """Return the members and the line of the ensemble of some models; None if one alone is best.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        See :func:`may_be_mixed`.
+    part : str
+        One of :data:`PART_NAMES`.
+    predictions_of : callable
+        Gives the predictions (mean of face and mirror image) of a model for a part.
+
+    Raises
+    ------
+    FerError
+        If they have not answered the same images.
+    """
+    from fer_core.evaluation import compare
+
+    def rows_of(chosen: Sequence[ModelCard], selection: str) -> list[Predictions]:
+        first, *others = (predictions_of(card, selection) for card in chosen)
+        return [first, *(compare.aligned(first, other)[1] for other in others)]
+
+    ensemble = choose_ensemble(cards, rows_of(cards, "val")) if cards else None
+    if ensemble is None:
+        return None
+    return ensemble.cards, ensemble_row(ensemble, part, rows_of(ensemble.cards, part))
+
+
+def ensemble_row(ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictions]) -> Row:
+    """Return the line of an ensemble; the time is left unknown (:func:`mirrored_time`).
 
     Parameters
     ----------
@@ -265,13 +318,9 @@ def ensemble_row(
         One of :data:`PART_NAMES`.
     rows_of_part : sequence of Predictions
         Of each model for that part, for the same images in the same order.
-    latency : dict, optional
-        Model id -> time: the ensemble takes twice the sum, if all are known.
     """
     from fer_core.whatif import mix
 
-    times = [(latency or {}).get(card.id) for card in ensemble.cards]
-    known = [time.milliseconds for time in times if time is not None]
     sizes = [megabytes(card) for card in ensemble.cards]
     proba = mix([rows.proba for rows in rows_of_part], ensemble.weights)
     said = ", ".join(f"{card.name} {weight:.2f}" for card, weight in zip(ensemble.cards, ensemble.weights, strict=True))
@@ -280,7 +329,6 @@ def ensemble_row(
         kind="trained",
         images=PART_NAMES[part],
         parameters=sum(card.parameters for card in ensemble.cards),
-        milliseconds=2 * sum(known) if len(known) == len(times) else None,
         megabytes=sum(size for size in sizes if size is not None),
         remark=f"Mean of the scores for face and mirror image, mixed with weights chosen on validation: {said}.",
         **_figures_of(replace(rows_of_part[0], proba=proba)),
@@ -574,6 +622,8 @@ def to_records(table: Sequence[Row]) -> list[dict[str, Any]]:
             "Macro-F1": None if row.macro_f1 is None else round(row.macro_f1, 4),
             "Disgust recall": points(row.disgust_recall),
             "ECE": None if row.ece is None else round(row.ece, 4),
+            "Voters agree": points(row.voters),
+            "KL from votes": None if row.kl is None else round(row.kl, 3),
             "Parameters": None if row.parameters is None else round(row.parameters / 1e6, 2),
             "ms a face": None if row.milliseconds is None else round(row.milliseconds, 2),
             "MB": None if row.megabytes is None else round(row.megabytes, 1),

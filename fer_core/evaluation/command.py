@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS, display_name
-from fer_core.registry import PREDICTIONS_FILE, README_FILE, WEIGHTS_FILE, ModelCard, load_registry, write_card
+from fer_core.registry import (
+    MIRROR_FILE,
+    PREDICTIONS_FILE,
+    README_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    load_registry,
+    write_card,
+)
 from fer_core.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from fer_core.evaluation.predictions import Predictions, Selection
 
 PARTS: Final[dict[str, str]] = {
     "all": "all 7,178 test images",
@@ -36,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Recompute; return 0, or 1 if `--check` found a difference."""
-    from fer_core.evaluation import predictions
+    from fer_core.evaluation import compare, predictions
 
     settings = Settings.from_environment()
     registry = load_registry(args.models or settings.models_dir)
@@ -44,9 +55,17 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(sentence + "\n")
     different = [folder for folder, _ in registry.problems]
     cards = []
+    mirrored: dict[str, Predictions] = {}
     for card in registry.cards:
+        if PREDICTIONS_FILE not in card.files:
+            sys.stderr.write(f"{card.id} has no stored predictions: its card stays as it is.\n")
+            continue
         stored = predictions.read(card.path(PREDICTIONS_FILE))
-        fresh = replace(card, metrics=card_metrics(stored) | _ferplus(card, stored, settings.ferplus_csv))
+        metrics = card_metrics(stored) | _ferplus(card, stored, settings.ferplus_csv)
+        if MIRROR_FILE in card.files:
+            mirrored[card.id] = compare.with_mirror(stored, predictions.read(card.path(MIRROR_FILE)))
+            metrics["private_mirror"] = part_figures(mirrored[card.id], "private")
+        fresh = replace(card, metrics=metrics)
         cards.append(fresh)
         readme = card.directory / README_FILE
         if args.check:
@@ -59,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     page = ROOT / "README.md"
     if args.models is None and settings.models_dir == Settings.models_dir and page.is_file():
         text = page.read_text()
-        wanted = with_table(text, cards)
+        wanted = with_table(text, cards, mirrored)
         if args.check and wanted != text:
             different.append("README.md")
         elif not args.check:
@@ -71,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if different else 0
 
 
-def card_metrics(stored: Any) -> dict[str, Any]:
+def card_metrics(stored: Predictions) -> dict[str, Any]:
     """Return the ``metrics`` of a card: for each part of :data:`PARTS` the figures of these predictions.
 
     Parameters
@@ -86,23 +105,23 @@ def card_metrics(stored: Any) -> dict[str, Any]:
         ``per_class`` (class -> precision, recall, f1, support, and the intervals of the first three) and
         ``confusion`` (7 lists of 7 counts, rows are labels).
     """
+    return {part: part_figures(stored, part) for part in PARTS}
+
+
+def part_figures(stored: Predictions, part: str) -> dict[str, Any]:
+    """Return the figures of these predictions on one of :data:`PARTS`, as they stand in a card."""
     from fer_core.data.tables import leaked
     from fer_core.evaluation import metrics
-    from fer_core.evaluation.predictions import Selection
 
-    figures = {}
-    for part in PARTS:
-        assert part in get_args(Selection)
-        rows = stored.select(part, leaked=leaked())
-        summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
-        figures[part] = {
-            "n": summary["n"],
-            **{name: summary[name]["value"] for name in OVERALL},
-            "intervals": {name: [summary[name]["low"], summary[name]["high"]] for name in OVERALL},
-            "per_class": {emotion: _class_figures(summary["per_class"][emotion]) for emotion in EMOTIONS},
-            "confusion": summary["confusion"],
-        }
-    return figures
+    rows = stored.select(cast("Selection", part), leaked=leaked())
+    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    return {
+        "n": summary["n"],
+        **{name: summary[name]["value"] for name in OVERALL},
+        "intervals": {name: [summary[name]["low"], summary[name]["high"]] for name in OVERALL},
+        "per_class": {emotion: _class_figures(summary["per_class"][emotion]) for emotion in EMOTIONS},
+        "confusion": summary["confusion"],
+    }
 
 
 def _class_figures(scores: dict[str, Any]) -> dict[str, Any]:
@@ -129,23 +148,69 @@ def table(cards: list[ModelCard]) -> str:
     """Return the models as a Markdown table, best on validation first."""
     lines = [
         "| model | parameters | accuracy, all 7,178 | accuracy, PrivateTest | without leaks | macro-F1 | "
-        "disgust recall | ECE |",
-        "|---|---|---|---|---|---|---|---|",
+        "disgust recall | ECE | voters agree |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:
         private, clean = card.metrics["private"], card.metrics["private_clean"]
         low, high = private["intervals"]["accuracy"]
+        voters = card.metrics.get("ferplus", {}).get("model", {}).get("value")
         lines.append(
             f"| [{card.name}](models/{card.id}/README.md) | {card.parameters / 1e6:.1f} M "
             f"| {card.metrics['all']['accuracy']:.1%} | {private['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
             f"| {clean['accuracy']:.1%} | {private['macro_f1']:.3f} "
-            f"| {private['per_class']['disgust']['recall']:.2f} | {private['ece']:.3f} |"
+            f"| {private['per_class']['disgust']['recall']:.2f} | {private['ece']:.3f} "
+            f"| {'' if voters is None else f'{voters:.1%}'} |"
         )
     return "\n".join(lines)
 
 
-def with_table(text: str, cards: list[ModelCard]) -> str:
-    """Return a page with the table of models put between its two marks.
+def mixed(cards: Sequence[ModelCard], mirrored: Mapping[str, Predictions]) -> str:
+    """Return in a sentence what the best model reaches with the mirror image, and an ensemble; empty without either.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        Best on validation first.
+    mirrored : mapping
+        Model id -> the mean of its scores for faces and their mirror images.
+    """
+    from fer_core import leaderboard
+    from fer_core.data.tables import leaked
+
+    def predictions_of(card: ModelCard, part: Any) -> Predictions:
+        return mirrored[card.id].select(part, leaked=leaked())
+
+    times, lines = leaderboard.read_latency(), []
+    if cards and cards[0].id in mirrored:
+        row = leaderboard.mirror_row(cards[0], "private", predictions_of(cards[0], "private"))
+        lines.append((row, leaderboard.mirrored_time(cards[:1], times)))
+    members = [card for card in cards if card.id in mirrored and leaderboard.may_be_mixed(card)]
+    found = leaderboard.ensemble_of(members, "private", predictions_of)
+    if found is not None:
+        lines.append((found[1], leaderboard.mirrored_time(found[0], times)))
+    return " ".join(
+        f"**{row.name}**: {row.accuracy:.1%} of PrivateTest ({row.low:.1%} to {row.high:.1%}), macro-F1 "
+        f"{row.macro_f1:.3f}, disgust recall {row.disgust_recall:.2f}, ECE {row.ece:.3f}"
+        + ("" if time is None else f", {time:.1f} ms a face")
+        + f". {row.remark}"
+        for row, time in lines
+    )
+
+
+def _voters(cards: Sequence[ModelCard]) -> str:
+    """Return what the column *voters agree* means, with the share for the labels themselves; empty without votes."""
+    votes = next((card.metrics["ferplus"] for card in cards if "ferplus" in card.metrics), None)
+    if votes is None:
+        return ""
+    return (
+        f"*Voters agree*: on how many of {votes['n']:,} PrivateTest images the majority of ten people (FER+) says what "
+        f"the model says; what the label says they say on {votes['fer2013_labels']['value']:.1%}."
+    )
+
+
+def with_table(text: str, cards: list[ModelCard], mirrored: Mapping[str, Predictions]) -> str:
+    """Return a page with the table of models, and what mirror images add, put between its two marks.
 
     Raises
     ------
@@ -155,7 +220,8 @@ def with_table(text: str, cards: list[ModelCard]) -> str:
     if _START not in text or _END not in text:
         raise FerError(f"README.md lacks the marks {_START} and {_END}; put them where the table belongs.")
     before, rest = text.split(_START, 1)
-    return f"{before}{_START}\n{table(cards)}\n{_END}{rest.split(_END, 1)[1]}"
+    made = "\n\n".join(part for part in (table(cards), _voters(cards), mixed(cards, mirrored)) if part)
+    return f"{before}{_START}\n{made}\n{_END}{rest.split(_END, 1)[1]}"
 
 
 _ADJUSTED: Final = (
@@ -205,6 +271,8 @@ def card_text(card: ModelCard) -> str:
         scores = card.metrics["private"]["per_class"][emotion]
         shown = " | ".join(_figure(scores[name]) for name in ("precision", "recall", "f1"))
         lines.append(f"| {display_name(emotion)} | {shown} | {scores['support']} |")
+    if "private_mirror" in card.metrics:
+        lines += ["", _with_mirror(card.metrics["private_mirror"])]
     if "ferplus" in card.metrics:
         votes = card.metrics["ferplus"]
         lines += [
@@ -233,6 +301,15 @@ def _course(recipe: Mapping[str, Any]) -> str:
     if recipe.get("initial_weights"):
         return f"{kept}; goes on from the weights `{recipe['initial_weights']}`"
     return f"{kept}; backbone weights `{recipe['build']['backbone_weights']}`"
+
+
+def _with_mirror(figures: Mapping[str, Any]) -> str:
+    low, high = figures["intervals"]["accuracy"]
+    return (
+        f"With the mean of the scores for the face and for its mirror image, on PrivateTest: accuracy "
+        f"{figures['accuracy']:.4f} ({low:.4f} to {high:.4f}), macro F1 {figures['macro_f1']:.4f}, disgust recall "
+        f"{_figure(figures['per_class']['disgust']['recall'])}, ECE {figures['ece']:.4f}."
+    )
 
 
 def _figure(value: float | None) -> str:

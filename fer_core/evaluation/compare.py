@@ -7,7 +7,7 @@ differences that are there. Neither test accounts for the luck of a training run
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -110,6 +110,20 @@ def aligned(a: Predictions, b: Predictions) -> tuple[Predictions, Predictions]:
     if not np.array_equal(a.labels, b.labels):
         raise FerError(f"The two files give different labels to {int((a.labels != b.labels).sum())} images.")
     return a, b
+
+
+def with_mirror(faces: Predictions, mirrored: Predictions) -> Predictions:
+    """Return the mean of the scores for faces and for their mirror images.
+
+    Raises
+    ------
+    FerError
+        If they are not of the same images.
+    """
+    from fer_core.whatif import mix
+
+    faces, mirrored = aligned(faces, mirrored)
+    return replace(faces, proba=mix([faces.proba, mirrored.proba], [1, 1]))
 
 
 def compare(

@@ -258,7 +258,7 @@ def _parts(directory: str, fingerprint: str, _card: ModelCard) -> tuple[Selectio
 
 
 # Several parts of every model, with and without mirror image: fewer entries than that, and each run computes all anew.
-@st.cache_resource(show_spinner=False, max_entries=160)
+@st.cache_resource(show_spinner=False, max_entries=256)
 def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, _card: ModelCard) -> Predictions:
     from fer_core.data.tables import leaked
     from fer_core.evaluation import compare
@@ -266,8 +266,7 @@ def _part(directory: str, fingerprint: str, selection: Selection, mirror: bool, 
     rows = _stored(directory, fingerprint, PREDICTIONS_FILE, _card).select(selection, leaked=leaked())
     if mirror:
         mirrored = _stored(directory, fingerprint, MIRROR_FILE, _card).select(selection, leaked=leaked())
-        rows, mirrored = compare.aligned(rows, mirrored)
-        rows = replace(rows, proba=whatif.mix([rows.proba, mirrored.proba], [1, 1]))
+        rows = compare.with_mirror(rows, mirrored)
     for array in (rows.names, rows.split, rows.labels, rows.proba):
         array.flags.writeable = False  # one copy for all visitors
     return rows

@@ -14,6 +14,7 @@ from fer_core.ablation import recipe_of
 from fer_core.architectures import from_card
 from fer_core.classifier import load_classifier
 from fer_core.cli import COMMANDS, main
+from fer_core.evaluation import compare
 from fer_core.explain import atlas, cam, ledger
 from fer_core.explain.heatmap import direction
 from fer_core.registry import HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, load_registry
@@ -21,8 +22,11 @@ from fer_core.settings import ROOT
 from fer_core.training.export import Words
 from fer_core.training.recipe import RECIPES
 from fer_core.training.words import words_for
+from tests.toy import make_toy_model
+from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, toy_predictions
 
 MODELS = ROOT / "models"
+BUILD = {"backbone_weights": "none"}
 CARDS = load_registry(MODELS).cards
 README = (ROOT / "README.md").read_text()
 
@@ -50,6 +54,26 @@ def test_a_figure_typed_into_a_card_is_found(tmp_path: Path, capsys: pytest.Capt
     assert CARDS[-1].id in capsys.readouterr().err
     assert main(["evaluate", "--models", str(tmp_path)]) == 0
     assert main(["evaluate", "--check", "--models", str(tmp_path)]) == 0
+
+
+def test_a_model_without_predictions_keeps_its_card_and_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_toy_model(tmp_path, "elsewhere", accuracy=0.99)
+    make_evaluated_model(
+        tmp_path,
+        "toy",
+        mirror=OTHER,
+        training={"name": "t", "protocol": "finetune", "seed": 1, "kept_epoch": 1, "epochs_run": 1, "build": BUILD},
+    )
+    assert main(["evaluate", "--models", str(tmp_path)]) == 0
+    assert "elsewhere has no stored predictions" in capsys.readouterr().err
+    assert main(["evaluate", "--check", "--models", str(tmp_path)]) == 0
+    card = load_registry(tmp_path).get("toy")
+    both = compare.with_mirror(toy_predictions(MATRIX), toy_predictions(OTHER)).select("private")
+    expected = float((both.predicted == both.labels).mean())
+    assert card.metrics["private_mirror"]["accuracy"] == pytest.approx(expected, abs=1e-6)
+    assert f"accuracy {expected:.4f} (" in (card.directory / "README.md").read_text().partition("mirror image")[2]
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)

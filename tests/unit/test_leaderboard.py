@@ -215,19 +215,37 @@ def test_the_line_of_an_ensemble_has_the_figures_of_the_mixed_scores(tmp_path):
     assert row.remark.endswith("weights chosen on validation: Toy one 0.62, Toy other 0.38.")
 
 
-def test_the_time_of_an_ensemble_is_known_if_that_of_every_model_is(tmp_path):
-    made = Ensemble(tuple(toys(tmp_path, "one", "other")), (0.5, 0.5))
-    rows = [toy_predictions(MATRIX, ("private",)), toy_predictions(OTHER, ("private",))]
+def test_with_mirror_images_a_face_takes_twice_the_time_of_all_models_together(tmp_path):
+    cards = toys(tmp_path, "one", "other")
 
     def time(*known: tuple[str, float]) -> float | None:
-        times = {id: Latency(milliseconds, "a machine", "2026-01-01") for id, milliseconds in known}
-        return leaderboard.ensemble_row(made, "private", rows, times).milliseconds
+        return leaderboard.mirrored_time(cards, {id: Latency(ms, "a machine", "2026-01-01") for id, ms in known})
 
-    # each model scores the face and its mirror image
     assert time(("one", 2.5), ("other", 4.0), ("third", 9.0)) == 2 * (2.5 + 4.0)
     assert time(("one", 2.5), ("third", 9.0)) is None
     assert time() is None
-    assert leaderboard.ensemble_row(made, "private", rows).milliseconds is None
+    assert leaderboard.mirrored_time([], {}) is None
+
+
+def test_only_models_of_our_own_that_answer_and_were_mirrored_are_mixed(tmp_path):
+    own = make_evaluated_model(tmp_path, "own", mirror=MATRIX, onnx=True)
+    assert leaderboard.may_be_mixed(own)
+    assert not leaderboard.may_be_mixed(make_evaluated_model(tmp_path, "unmirrored", onnx=True))
+    assert not leaderboard.may_be_mixed(make_evaluated_model(tmp_path, "mute", mirror=MATRIX))
+    rebuilt = make_evaluated_model(tmp_path, "rebuilt", mirror=MATRIX, onnx=True, training={"name": "report"})
+    assert not leaderboard.may_be_mixed(rebuilt)
+
+
+def test_the_ensemble_of_models_is_chosen_on_validation_and_shown_on_the_part(tmp_path):
+    cards = toys(tmp_path, "one", "other")
+    stored = {"one": {"val": ONE}, "other": {"val": OTHER_ONE}}
+    happy = answers("private", ("happy", {"happy": 1.0}), ("sad", {"happy": 1.0}))
+    sad = answers("private", ("happy", {"happy": 0.4, "sad": 0.6}), ("sad", {"sad": 1.0}))
+    stored["one"]["private"], stored["other"]["private"] = happy, sad
+    members, row = leaderboard.ensemble_of(cards, "private", lambda card, part: stored[card.id][part])
+    assert members == tuple(cards)
+    assert row.accuracy == 0.5  # 5/8 of the first: happy .775 and .625
+    assert leaderboard.ensemble_of([], "private", lambda card, part: stored[card.id][part]) is None
 
 
 def measured(model: str, time: float) -> benchmark.Report:

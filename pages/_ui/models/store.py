@@ -5,7 +5,7 @@ Like ``pages._ui.loaders``, and apart from it because no other page needs these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,16 +80,16 @@ def further_rows(part: Selection) -> list[Row]:
     for system in systems().values():
         if system.mirror:
             try:
-                rows.append(_mirror_row(system.id, system.card.fingerprint, part, system))
+                row = _mirror_row(system.id, system.card.fingerprint, part, system)
             except FerError:  # no prediction for that part
                 continue
-    members = [
-        system
-        for system in systems().values()
-        if system.mirror and system.card.can_answer and not leaderboard.is_rebuilt(system.card)
-    ]
-    ensemble = _ensemble(tuple(system.card.fingerprint for system in members), part, members)
-    return [*rows, ensemble] if ensemble is not None else rows
+            rows.append(replace(row, milliseconds=leaderboard.mirrored_time([system.card], latency())))
+    members = [system for system in systems().values() if system.mirror and leaderboard.may_be_mixed(system.card)]
+    found = _ensemble(tuple(system.card.fingerprint for system in members), part, members)
+    if found is not None:
+        cards, row = found
+        rows.append(replace(row, milliseconds=leaderboard.mirrored_time(cards, latency())))
+    return rows
 
 
 def latency() -> dict[str, Latency]:
@@ -131,27 +131,25 @@ def _compared(
     return Duel(compare.compare(a, b), leaderboard.disagreement_groups(a, b), compare.disagreements(a, b))
 
 
-@st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=64)
+@st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=128)
 def _mirror_row(id: str, fingerprint: str, part: Selection, _system: System) -> Row:  # noqa: ARG001 - cache key
     return leaderboard.mirror_row(_system.card, part, predictions_of(_system, part))
 
 
 @st.cache_data(show_spinner="Mixing the models …", max_entries=16)
-def _ensemble(fingerprints: tuple[str, ...], part: Selection, _members: list[System]) -> Row | None:  # noqa: ARG001
-    from fer_core.evaluation import compare
-
-    def rows_of(selection: Selection) -> list[Predictions]:
-        first, *others = (predictions_of(system, selection) for system in _members)
-        return [first, *(compare.aligned(first, other)[1] for other in others)]
-
+def _ensemble(
+    fingerprints: tuple[str, ...],  # noqa: ARG001 - cache key
+    part: Selection,
+    _members: list[System],
+) -> tuple[tuple[ModelCard, ...], Row] | None:
     try:
-        chosen = leaderboard.choose_ensemble([system.card for system in _members], rows_of("val")) if _members else None
-        if chosen is None:
-            return None
-        rows = {system.card.id: one for system, one in zip(_members, rows_of(part), strict=True)}
+        return leaderboard.ensemble_of(
+            [system.card for system in _members],
+            part,
+            lambda card, selection: loaders.part_of(card, selection, mirror=True),
+        )
     except FerError:  # they have not answered the same images
         return None
-    return leaderboard.ensemble_row(chosen, part, [rows[card.id] for card in chosen.cards], latency())
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

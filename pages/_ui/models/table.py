@@ -73,8 +73,21 @@ def _table(rows: list[leaderboard.Row]) -> None:
         "ECE": st.column_config.NumberColumn(
             format="%.3f", width=58, help="Expected calibration error, 15 bins: smaller is better."
         ),
+        "Voters agree": st.column_config.NumberColumn(
+            format="%.1f %%",
+            width=96,
+            help="PrivateTest: how often the majority of ten people (FER+) says what the model says.",
+        ),
+        "KL from votes": st.column_config.NumberColumn(
+            format="%.3f",
+            width=98,
+            help="PrivateTest: how far the scores are from how the votes of ten people are spread, in nats: smaller is "
+            "nearer.",
+        ),
         "Parameters": st.column_config.NumberColumn(format="%.1f M", width=88),
-        "ms a face": st.column_config.NumberColumn(format="%.1f", width=80, help="Face crop to scores."),
+        "ms a face": st.column_config.NumberColumn(
+            format="%.1f", width=80, help="Face crop to scores; with the mirror image twice the time."
+        ),
         "MB": st.column_config.NumberColumn(format="%.1f", width=55, help="Size of the file that scores a face."),
         "Remark": st.column_config.TextColumn(width=420),
     }
