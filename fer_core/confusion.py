@@ -456,6 +456,52 @@ def hardest_pairs(counts: NDArray[np.int64]) -> tuple[Pair, ...]:
     return tuple(sorted(pairs, key=lambda pair: (-np.nan_to_num(pair.rate.value, nan=-1.0), pair.a, pair.b)))
 
 
+@dataclass(frozen=True)
+class ErrorCost:
+    """What one kind of error costs: `images` with the label (a class) that got the answer, at `each` a piece.
+
+    ``mean`` is what it adds to the expected cost of a face, ``share`` its part of it (0-1).
+    """
+
+    label: int
+    answer: int
+    images: int
+    each: float
+    mean: float
+    share: float
+
+
+def error_costs(counts: NDArray[np.int64], cost: FloatArray | None = None) -> tuple[float, tuple[ErrorCost, ...]]:
+    """Return the expected cost of an answered face, and the kinds of error that make it, the dearest first.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (7, 7) or (7, 8)
+        Images by label and answer. Those without an answer are left out.
+    cost : ndarray of float64, shape (7, 7), optional
+        Cost of the column's answer for an image with the row's label. Without it every error costs 1, and the expected
+        cost is the error rate.
+
+    Returns
+    -------
+    tuple
+        NaN and nothing if no image was answered.
+    """
+    answered = counts[:, :N_CLASSES]
+    prices = 1.0 - np.eye(N_CLASSES) if cost is None else cost
+    if not answered.sum():
+        return float("nan"), ()
+    parts = metrics.cost_by_cell(answered, prices)
+    total = float(metrics.expected_cost(answered, prices))
+    kinds = [
+        ErrorCost(
+            int(i), int(j), int(answered[i, j]), float(prices[i, j]), float(parts[i, j]), float(parts[i, j]) / total
+        )
+        for i, j in np.argwhere(parts > 0)
+    ]
+    return total, tuple(sorted(kinds, key=lambda kind: (-kind.mean, kind.label, kind.answer)))
+
+
 def roc_curve(truth: NDArray[np.bool_], scores: NDArray[np.floating[Any]]) -> Curve | None:
     """Return false-positive rate (x) and true-positive rate (y) from (0, 0) to (1, 1); None if a side is empty.
 

@@ -47,7 +47,7 @@ def explore(choice: Choice) -> None:
                 cell.evidence(choice, study, rows, opened)
 
         curves = scores.Curves.of(study)
-        tabs = iter(st.tabs(["Classes", "ROC and PR", "Calibration", "Risk", "Hardest pairs"]))
+        tabs = iter(st.tabs(["Classes", "ROC and PR", "Calibration", "Risk", "Hardest pairs", "Costs"]))
         with next(tabs):
             scores.per_class(study, curves)
         with next(tabs):
@@ -58,6 +58,8 @@ def explore(choice: Choice) -> None:
             scores.risk_and_coverage(curves)
         with next(tabs):
             scores.hardest(study)
+        with next(tabs):
+            scores.costs(study)
         export.buttons(choice, rows, study, shown, order, curves, changed, opened, klass)
 
 

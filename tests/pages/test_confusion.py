@@ -141,6 +141,16 @@ def test_the_clustered_order_puts_confused_classes_side_by_side(app):
     assert abs(found.index("disgust") - found.index("angry")) == 1
 
 
+def test_what_the_errors_cost_follows_the_costs_that_are_set(app):
+    page = app("confusion", part="private")
+    assert any("Expected cost of an answered face: 0.275" in text.value for text in page.markdown)  # 22 of 80 are wrong
+    dearest = tables(page)["Error"][0]
+    assert (dearest["Images"], dearest["Cost of one"]) == (6, 1.0)
+    page = app("confusion", part="private", cost="disgust:1.5")
+    assert any("by the costs set above" in text.value for text in page.markdown)
+    assert tables(page)["Error"][0]["Cost of one"] == 1.5
+
+
 def test_a_cell_opens_by_its_address(app):
     page = app("confusion", true="disgust", pred="angry")
     assert_sound(page)

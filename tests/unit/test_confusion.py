@@ -241,6 +241,24 @@ def test_rows_without_errors_or_without_images_are_said_to_be_so():
     assert "“Empty”: there is no image labelled disgust." in sentence
 
 
+def test_the_dearest_kind_of_error_is_first_and_faces_without_an_answer_do_not_count():
+    counts = np.zeros((7, 8), dtype=np.int64)
+    counts[0, [0, 3, 7]] = 4, 3, 50  # angry: 4 right, 3 answered happy, 50 without an answer
+    counts[1, [1, 0]] = 2, 1  # disgust: 2 right, 1 answered angry
+    total, kinds = cm.error_costs(counts)
+    assert total == pytest.approx(4 / 10)
+    assert [(kind.label, kind.answer, kind.images, kind.each) for kind in kinds] == [(0, 3, 3, 1), (1, 0, 1, 1)]
+    cost = 1.0 - np.eye(7)
+    cost[1] *= 5  # missing disgust costs five times as much: 3 x 1 + 1 x 5 over 10 faces
+    total, kinds = cm.error_costs(counts, cost)
+    assert total == pytest.approx(8 / 10)
+    assert [(kind.label, kind.mean, kind.share) for kind in kinds] == [
+        (1, pytest.approx(0.5), pytest.approx(5 / 8)),
+        (0, pytest.approx(0.3), pytest.approx(3 / 8)),
+    ]
+    assert cm.error_costs(np.zeros((7, 8), dtype=np.int64))[1] == ()
+
+
 def test_the_hardest_pair_counts_both_directions():
     counts = matrix(fear={"fear": 10, "sad": 10}, sad={"sad": 15, "fear": 5}, happy={"happy": 40, "sad": 1})
     first, second, *rest = cm.hardest_pairs(counts)

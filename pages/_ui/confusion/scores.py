@@ -192,3 +192,37 @@ def hardest(study: Study) -> None:
         key="pairs",
         alt="The ten pairs of classes most often taken for each other.",
     )
+
+
+def costs(study: Study) -> None:
+    """Draw what a face costs in the mean, and which kinds of error make it."""
+    cost = None if study.setting.cost is None else np.array(study.setting.cost)
+    total, kinds = cm.error_costs(study.counts, cost)
+    prices = "when every error costs 1: the share of wrong answers" if cost is None else "by the costs set above"
+    left_out = int(study.counts[:, len(EMOTIONS) :].sum())
+    st.markdown(
+        f"**Expected cost of an answered face: {total:.3f}**, {prices}."
+        + (f" {left_out:,} faces without an answer are left out." if left_out else "")
+        if kinds
+        else "No error costs anything here."
+    )
+    if kinds:
+        st.dataframe(
+            pa.Table.from_pylist(
+                [
+                    {
+                        "Error": f"{display_name(EMOTIONS[kind.label])} → {display_name(EMOTIONS[kind.answer])}",
+                        "Images": kind.images,
+                        "Cost of one": kind.each,
+                        "Adds to the expected cost": round(kind.mean, 4),
+                        "Part of it": percent(kind.share),
+                    }
+                    for kind in kinds[:10]
+                ]
+            ),
+            key="costs",
+            alt="The ten kinds of error that add most to the expected cost.",
+        )
+    st.caption(
+        "Costs of your own are set under “What if”, Answer by: then answers of smallest expected cost are given."
+    )
