@@ -339,7 +339,7 @@ def _figures_of(rows: Predictions) -> dict[str, Any]:
     """Return the figures of a line from predictions, by the names of the fields of :class:`Row`."""
     from fer_core.evaluation import metrics
 
-    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    summary = metrics.summarise(rows.labels, rows.proba)
     return {
         "accuracy": summary["accuracy"]["value"],
         "low": summary["accuracy"]["low"],

@@ -21,6 +21,7 @@ import numpy as np
 
 from fer_core.data.ferplus import SEVEN, VOTE_COLUMNS, Votes
 from fer_core.errors import FerError
+from fer_core.evaluation.metrics import LOG_FLOOR
 from fer_core.evaluation.predictions import Predictions
 from fer_core.labels import EMOTIONS, N_CLASSES
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 NO_CLASS: Final = -1
 """Majority of contempt, unknown or NF in :func:`majority`."""
-
-FLOOR: Final = float(np.finfo(np.float32).eps)
-"""Smallest probability of a model that the divergence sees, as for log-loss."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +101,10 @@ def divergence(counts: NDArray[np.int64], proba: NDArray[np.floating[Any]]) -> F
     """Return KL(votes || model) of each image in nats, shape (N,); NaN without votes for the seven classes.
 
     0 when the model's scores are the shares of the votes; sum over classes of v ln(v / p), with p at least
-    :data:`FLOOR`.
+    :data:`fer_core.evaluation.metrics.LOG_FLOOR`.
     """
     votes = distribution(counts)
-    p = np.clip(proba.astype(np.float64), FLOOR, None)
+    p = np.clip(proba.astype(np.float64), LOG_FLOOR, None)
     logs = np.log(np.where(votes > 0, votes, 1)) - np.where(votes > 0, np.log(p), 0)
     return np.asarray((votes * logs).sum(axis=1))
 

@@ -104,16 +104,6 @@ def reliability(
     return Reliability(edges=np.linspace(0, 1, bins + 1), count=count, **values)
 
 
-def expected_calibration_error(
-    labels: NDArray[np.int64], proba: NDArray[np.floating[Any]], *, bins: int = BINS
-) -> float:
-    """Return the ECE of the largest score: mean over bins of |accuracy - confidence|, weighted by images, 0-1.
-
-    Naeini et al. (2015), Guo et al. (2017), with 15 bins of equal width.
-    """
-    return reliability(labels, proba, bins=bins).ece
-
-
 def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating[Any]]) -> float:
     """Return the temperature T for which softmax(logits / T) has the smallest log-loss; fit it on validation only.
 
@@ -165,24 +155,6 @@ def fit_temperature(labels: NDArray[Any], logits: NDArray[np.floating[Any]]) -> 
         else:
             low = middle
     return 2 / (low + high)
-
-
-def apply_temperature(proba: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float32]:
-    """Return stored probabilities as they would be at another temperature, shape (N, 7) float32.
-
-    softmax(z / T) is proportional to softmax(z) ** (1 / T). Zeros stay zero.
-
-    Raises
-    ------
-    FerError
-        If `temperature` is not positive.
-    """
-    if not temperature > 0:
-        raise FerError(f"A temperature must be positive, not {temperature}.")
-    # Powers of p / max(p): the largest becomes 1, so that no row vanishes at a low temperature.
-    relative = proba.astype(np.float64) / proba.max(axis=1, keepdims=True)
-    powers = relative ** (1 / temperature)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _bin_of(score: FloatArray, bins: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fer_core.errors import FerError
+from fer_core.evaluation.bootstrap import OVERALL, PER_CLASS
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.registry import (
     MIRROR_FILE,
@@ -33,7 +34,6 @@ PARTS: Final[dict[str, str]] = {
 }
 """What figures are reported on, and how it is called."""
 
-OVERALL: Final = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier", "ece")
 _START, _END = "<!-- models: made by python -m fer_core evaluate -->", "<!-- end of models -->"
 
 
@@ -101,9 +101,9 @@ def card_metrics(stored: Predictions) -> dict[str, Any]:
     Returns
     -------
     dict
-        Part -> ``n``, the metrics of :data:`OVERALL`, ``intervals`` (metric -> [low, high], 95 % bootstrap),
-        ``per_class`` (class -> precision, recall, f1, support, and the intervals of the first three) and
-        ``confusion`` (7 lists of 7 counts, rows are labels).
+        Part -> ``n``, the metrics of :data:`fer_core.evaluation.bootstrap.OVERALL`, ``intervals`` (metric ->
+        [low, high], 95 % bootstrap), ``per_class`` (class -> precision, recall, f1, support, and the intervals of the
+        first three) and ``confusion`` (7 lists of 7 counts, rows are labels).
     """
     return {part: part_figures(stored, part) for part in PARTS}
 
@@ -114,7 +114,7 @@ def part_figures(stored: Predictions, part: str) -> dict[str, Any]:
     from fer_core.evaluation import metrics
 
     rows = stored.select(cast("Selection", part), leaked=leaked())
-    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    summary = metrics.summarise(rows.labels, rows.proba)
     return {
         "n": summary["n"],
         **{name: summary[name]["value"] for name in OVERALL},
@@ -125,12 +125,11 @@ def part_figures(stored: Predictions, part: str) -> dict[str, Any]:
 
 
 def _class_figures(scores: dict[str, Any]) -> dict[str, Any]:
-    names = ("precision", "recall", "f1")
     return {
         "support": scores["support"],
         "predicted": scores["predicted"],
-        **{name: scores[name]["value"] for name in names},
-        "intervals": {name: [scores[name]["low"], scores[name]["high"]] for name in names},
+        **{name: scores[name]["value"] for name in PER_CLASS},
+        "intervals": {name: [scores[name]["low"], scores[name]["high"]] for name in PER_CLASS},
     }
 
 
@@ -269,7 +268,7 @@ def card_text(card: ModelCard) -> str:
     ]
     for emotion in EMOTIONS:
         scores = card.metrics["private"]["per_class"][emotion]
-        shown = " | ".join(_figure(scores[name]) for name in ("precision", "recall", "f1"))
+        shown = " | ".join(_figure(scores[name]) for name in PER_CLASS)
         lines.append(f"| {display_name(emotion)} | {shown} | {scores['support']} |")
     if "private_mirror" in card.metrics:
         lines += ["", _with_mirror(card.metrics["private_mirror"])]

@@ -7,9 +7,10 @@ Conventions:
 - A confusion matrix has shape (7, 7) and counts images: rows are the true class, columns the predicted one. Functions
   of a confusion matrix also take a stack of them, shape (..., 7, 7), which is what makes the bootstrap fast.
 - A ratio without a denominator is NaN: the precision of a class that is never predicted, the recall of a class without
-  images. It is never reported as 1 and never silently as 0; :func:`summarise` writes ``None`` and says which it is.
+  images. It is never reported as 1 and never as 0; :func:`summarise` writes ``None``.
 
-scikit-learn is imported only by :func:`ranking_scores`, since importing it takes seconds that a page does not have.
+scikit-learn has most of these, too, but importing it takes seconds that a page does not have, and it takes no stack of
+matrices: tests hold these to what it returns.
 """
 
 from __future__ import annotations
@@ -159,33 +160,12 @@ def brier_scores(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) ->
     return np.asarray((distance**2).sum(axis=1))
 
 
-def ranking_scores(labels: NDArray[np.int64], proba: NDArray[np.floating[Any]]) -> tuple[FloatArray, FloatArray]:
-    """Return the one-vs-rest area under the ROC curve and the average precision of each class.
-
-    Returns
-    -------
-    roc_auc, average_precision : ndarray of float64, shape (7,)
-        NaN for a class that no image has, or that all have.
-    """
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    roc_auc = np.full(N_CLASSES, np.nan)
-    average_precision = np.full(N_CLASSES, np.nan)
-    for k in range(N_CLASSES):
-        truth = labels == k
-        if truth.any() and not truth.all():
-            roc_auc[k] = roc_auc_score(truth, proba[:, k])
-            average_precision[k] = average_precision_score(truth, proba[:, k])
-    return roc_auc, average_precision
-
-
 def summarise(
     labels: NDArray[np.int64],
     proba: NDArray[np.floating[Any]],
     *,
     resamples: int | None = None,
     seed: int | None = None,
-    ranking: bool = True,
 ) -> dict[str, Any]:
     """Return every metric with its 95 % bootstrap interval, as plain numbers that JSON can hold.
 
@@ -195,18 +175,14 @@ def summarise(
     proba : ndarray of float, shape (N, 7)
     resamples, seed : int, optional
         Of the bootstrap; by default :data:`fer_core.evaluation.bootstrap.RESAMPLES` and ``SEED``.
-    ranking : bool
-        Whether to compute ROC-AUC and average precision, which need scikit-learn and have no interval here.
 
     Returns
     -------
     dict
         ``n``; ``accuracy``, ``macro_f1``, ``balanced_accuracy``, ``log_loss`` (nats), ``brier`` (0-2) and ``ece``, each
         ``{"value", "low", "high"}``; ``per_class``: class name -> ``precision``, ``recall``, ``f1`` (likewise),
-        ``support``, ``predicted`` and, with `ranking`, ``roc_auc`` and ``average_precision``; ``confusion`` (7 lists of
-        7 counts); ``undefined``: a sentence for each score that has no denominator, whose value is ``None``;
-        ``bootstrap``: level, resamples and seed. Numbers are rounded to six digits, so that they are the same on every
-        machine.
+        ``support`` and ``predicted``; ``confusion`` (7 lists of 7 counts). A score without a denominator is ``None``.
+        Numbers are rounded to six digits, so that they are the same on every machine.
 
     Raises
     ------
@@ -230,27 +206,9 @@ def summarise(
         per_class[emotion] = {name: estimates[name].at(k).as_dict() for name in bootstrap.PER_CLASS}
         per_class[emotion]["support"] = int(scores.support[k])
         per_class[emotion]["predicted"] = int(scores.predicted[k])
-    if ranking:
-        roc_auc, average_precision = ranking_scores(labels, proba)
-        for k, emotion in enumerate(EMOTIONS):
-            per_class[emotion]["roc_auc"] = rounded(roc_auc[k])
-            per_class[emotion]["average_precision"] = rounded(average_precision[k])
     summary["per_class"] = per_class
     summary["confusion"] = confusion.tolist()
-    summary["undefined"] = undefined_scores(scores)
-    summary["bootstrap"] = {"level": bootstrap.LEVEL, "resamples": resamples, "seed": seed}
     return summary
-
-
-def undefined_scores(scores: ClassScores) -> list[str]:
-    """Return a sentence for each precision or recall that has no denominator; `scores` of one confusion matrix."""
-    sentences = []
-    for k, emotion in enumerate(EMOTIONS):
-        if scores.predicted[k] == 0:
-            sentences.append(f"The precision of {emotion} is undefined: no image is predicted as {emotion}.")
-        if scores.support[k] == 0:
-            sentences.append(f"The recall of {emotion} is undefined: no image is labelled {emotion}.")
-    return sentences
 
 
 def rounded(value: float | np.floating[Any]) -> float | None:

@@ -18,7 +18,7 @@ def test_ece_of_four_images_counted_by_hand():
     # Bin (0.8, 0.867]: scores 0.82 and 0.84, one right: |0.5 - 0.83| = 0.33. Bin (0.4, 0.467]: 0.45, right: 0.55.
     # Bin (0.933, 1]: 1.0, right: 0.
     labels, proba = with_top_score([0.82, 0.84, 0.45, 1.0], [True, False, True, True])
-    ece = calibration.expected_calibration_error(labels, proba)
+    ece = calibration.reliability(labels, proba).ece
     assert ece == pytest.approx((2 * 0.33 + 1 * 0.55 + 0) / 4)
 
 
@@ -105,12 +105,3 @@ def test_labels_that_have_no_best_temperature_get_the_ends_of_the_range():
 def test_logits_that_are_not_finite_are_refused():
     with pytest.raises(FerError, match="not finite"):
         calibration.fit_temperature(np.array([0]), np.array([[np.inf, 0, 0, 0, 0, 0, 0]]))
-
-
-def test_stored_probabilities_are_moved_to_another_temperature():
-    logits = np.random.default_rng(3).normal(size=(5, 7))
-    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    expected = np.exp(logits / 2) / np.exp(logits / 2).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(calibration.apply_temperature(softmax, 2.0), expected, rtol=1e-5)
-    with pytest.raises(FerError, match="must be positive"):
-        calibration.apply_temperature(softmax, 0)

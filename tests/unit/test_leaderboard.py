@@ -108,7 +108,7 @@ def test_the_figures_of_a_line_are_those_of_the_metrics():
     rows = toy_predictions(MATRIX, ("private",))
     made = leaderboard._figures_of(rows)
     assert set(made) == {"accuracy", "low", "high", "macro_f1", "disgust_recall", "ece"}
-    summary = metrics.summarise(rows.labels, rows.proba, ranking=False)
+    summary = metrics.summarise(rows.labels, rows.proba)
     assert made["accuracy"] == pytest.approx(58 / 80)
     assert (made["low"], made["high"]) == (summary["accuracy"]["low"], summary["accuracy"]["high"])
     assert made["disgust_recall"] == pytest.approx(2 / 10)
