@@ -150,7 +150,7 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
             state = trainer.state()
             trainer = Trainer(build_network(recipe, recipe.size_in(epoch)), recipe, data)
             trainer.take(state)
-        history.append(trainer.epoch(epoch, quiet=quiet))
+        history.append(trainer.epoch(epoch, quiet=quiet, left=time_left(history, recipe)))
         if _best(history, recipe) == epoch:
             _save(directory / "best.npz", trainer.kept_weights(), {"epoch": epoch})
         _save(checkpoint, trainer.state(), {"history": history})
@@ -161,6 +161,20 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
         for index, variable in enumerate(network.model.variables):
             variable.assign(best[f"{index:04d}"])
     return Run(network, recipe, history, kept)
+
+
+def time_left(history: list[dict[str, float]], recipe: Recipe) -> str:
+    """Return how long the epochs that are left will take, ``"1 h 05 min"``; empty before the first one has ended.
+
+    An epoch counts as long as the last one; at a larger input by the square of its side, as convolutions cost. Early
+    stopping may end a run before that.
+    """
+    if not history:
+        return ""
+    last = recipe.size_in(len(history) - 1)
+    parts = sum((recipe.size_in(epoch) / last) ** 2 for epoch in range(len(history), recipe.epochs))
+    hours, minutes = divmod(round(parts * history[-1]["seconds"] / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
 def build_network(recipe: Recipe, size: int) -> Network:
@@ -193,7 +207,9 @@ def claim(directory: Path, recipe: Recipe) -> None:
     """
     path = directory / "recipe.json"
     if not path.exists():
-        path.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
+        aside = path.with_suffix(".part")
+        aside.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
+        aside.replace(path)
     # Read, not compared as text: a field that recipes got since then has its default.
     elif Recipe.from_json(json.loads(path.read_text())) != recipe:
         raise TrainingError(
@@ -305,8 +321,10 @@ class Trainer:
         decay = min(self.recipe.ema, (1 + done) / (10 + done))
         return self.step_function(*(tf.constant(part) for part in batch), tf.constant(decay, tf.float32))
 
-    def epoch(self, epoch: int, *, quiet: bool) -> dict[str, float]:
+    def epoch(self, epoch: int, *, quiet: bool, left: str = "") -> dict[str, float]:
         """Train for an epoch, counted from 0, and validate; return its line of ``history.csv``.
+
+        `left` is said beside the progress bar: how long the run will take from here.
 
         Raises
         ------
@@ -326,6 +344,7 @@ class Trainer:
             desc=f"{self.recipe.run_id} {epoch + 1}/{self.recipe.epochs}",
             disable=quiet,
             mininterval=5,
+            postfix=f"{left} to go" if left else None,
         )
         losses = [self.step(batch, epoch * self.steps + index) for index, batch in enumerate(bar)]
         row = {"epoch": float(epoch + 1), "train_loss": float(np.mean([float(x) for x in losses]))}

@@ -170,6 +170,15 @@ def test_only_epochs_at_the_input_size_of_the_last_one_compete(toy: Recipe) -> N
     assert _stopped([*history, history[-1]], grows)
 
 
+def test_the_time_left_counts_larger_inputs_by_their_area(toy: Recipe) -> None:
+    from fer_core.training.loop import time_left
+
+    grows = replace(toy, epochs=5, small_size=12, small_epochs=2)  # then 24 px: four times as long
+    assert time_left([], grows) == ""
+    assert time_left([{"seconds": 300.0}], grows) == "1 h 05 min"  # one more of 5 minutes, three of 20
+    assert time_left([{"seconds": 300.0}] * 4, grows) == "5 min"
+
+
 def test_the_terms_of_a_loss_follow_from_how_often_each_class_is_there() -> None:
     from fer_core.training.losses import terms
 
