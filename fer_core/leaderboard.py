@@ -186,19 +186,11 @@ def rows(
 
 def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
     """Return the line of a model trained here; figures that its card lacks stay unknown."""
-    figures = card.metrics.get(part, {})
     votes = card.metrics.get("ferplus", {}) if part == "private" else {}
-    low, high = figures.get("intervals", {}).get("accuracy", (None, None))
     return Row(
         name=card.name,
         kind="rebuilt" if is_rebuilt(card) else "trained",
         images=PART_NAMES[part],
-        accuracy=figures.get("accuracy"),
-        low=low,
-        high=high,
-        macro_f1=figures.get("macro_f1"),
-        disgust_recall=figures.get("per_class", {}).get("disgust", {}).get("recall"),
-        ece=figures.get("ece"),
         parameters=card.parameters,
         milliseconds=latency.milliseconds if latency else None,
         megabytes=megabytes(card),
@@ -206,7 +198,22 @@ def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
         model_id=card.id,
         voters=votes.get("model", {}).get("value"),
         kl=votes.get("kl", {}).get("value"),
+        **_stored_figures(card, part),
     )
+
+
+def _stored_figures(card: ModelCard, part: str) -> dict[str, Any]:
+    """Return the figures of a line from a part of a card's metrics, by the names of the fields of :class:`Row`."""
+    figures = card.metrics.get(part, {})
+    low, high = figures.get("intervals", {}).get("accuracy", (None, None))
+    return {
+        "accuracy": figures.get("accuracy"),
+        "low": low,
+        "high": high,
+        "macro_f1": figures.get("macro_f1"),
+        "disgust_recall": figures.get("per_class", {}).get("disgust", {}).get("recall"),
+        "ece": figures.get("ece"),
+    }
 
 
 def mirrored_time(cards: Sequence[ModelCard], latency: dict[str, Latency]) -> float | None:
@@ -219,7 +226,7 @@ def mirrored_time(cards: Sequence[ModelCard], latency: dict[str, Latency]) -> fl
     return 2 * sum(known) if known and len(known) == len(times) else None
 
 
-def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
+def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predictions]) -> Row:
     """Return the line of a model whose scores are the mean of face and mirror image.
 
     Parameters
@@ -227,16 +234,18 @@ def mirror_row(card: ModelCard, part: str, rows_of_part: Predictions) -> Row:
     card : ModelCard
     part : str
         One of :data:`PART_NAMES`.
-    rows_of_part : Predictions
-        The mean probabilities for that part. The time is left unknown (:func:`mirrored_time`).
+    predictions_of : callable
+        Gives the mean probabilities for that part; asked only where the card does not hold their figures. The time is
+        left unknown (:func:`mirrored_time`).
     """
+    stored = f"{part}_mirror"
     return replace(
         own_row(card, part),
         name=f"{card.name} + mirror image",
         voters=None,  # of the face alone
         kl=None,
         remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
-        **_figures_of(rows_of_part),
+        **(_stored_figures(card, stored) if stored in card.metrics else _figures_of(predictions_of())),
     )
 
 

@@ -182,7 +182,7 @@ def mixed(cards: Sequence[ModelCard], mirrored: Mapping[str, Predictions]) -> st
 
     times, lines = leaderboard.read_latency(), []
     if cards and cards[0].id in mirrored:
-        row = leaderboard.mirror_row(cards[0], "private", predictions_of(cards[0], "private"))
+        row = leaderboard.mirror_row(cards[0], "private", lambda: predictions_of(cards[0], "private"))
         lines.append((row, leaderboard.mirrored_time(cards[:1], times)))
     members = [card for card in cards if card.id in mirrored and leaderboard.may_be_mixed(card)]
     found = leaderboard.ensemble_of(members, "private", predictions_of)

@@ -96,12 +96,19 @@ def test_a_table_for_showing_has_the_same_columns_in_every_row(tmp_path):
 
 def test_the_mirror_image_gets_a_row_of_its_own_with_recomputed_figures(tmp_path):
     card = make_evaluated_model(tmp_path, "toy")
-    row = leaderboard.mirror_row(card, "private", toy_predictions(MATRIX, ("private",)))
+    row = leaderboard.mirror_row(card, "private", lambda: toy_predictions(MATRIX, ("private",)))
     assert row.accuracy == pytest.approx(58 / 80)
     assert row.low < 58 / 80 < row.high
     assert row.disgust_recall == pytest.approx(0.2)
     assert row.name == "Toy toy + mirror image"
     assert row.milliseconds is None
+
+
+def test_figures_with_the_mirror_image_that_a_card_holds_are_not_computed_again(tmp_path):
+    held = {"accuracy": 0.6, "intervals": {"accuracy": [0.5, 0.7]}, "ece": 0.02}
+    card = make_evaluated_model(tmp_path, "toy", metrics={"val": {"accuracy": 0.5}, "private_mirror": held})
+    row = leaderboard.mirror_row(card, "private", lambda: pytest.fail("the predictions were read"))
+    assert (row.accuracy, row.low, row.high, row.ece) == (0.6, 0.5, 0.7, 0.02)
 
 
 def test_the_figures_of_a_line_are_those_of_the_metrics():

@@ -133,7 +133,7 @@ def _compared(
 
 @st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=128)
 def _mirror_row(id: str, fingerprint: str, part: Selection, _system: System) -> Row:  # noqa: ARG001 - cache key
-    return leaderboard.mirror_row(_system.card, part, predictions_of(_system, part))
+    return leaderboard.mirror_row(_system.card, part, lambda: predictions_of(_system, part))
 
 
 @st.cache_data(show_spinner="Mixing the models …", max_entries=16)
