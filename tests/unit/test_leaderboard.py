@@ -234,11 +234,11 @@ def test_with_mirror_images_a_face_takes_twice_the_time_of_all_models_together(t
     assert leaderboard.mirrored_time([], {}) is None
 
 
-def test_only_models_of_our_own_that_answer_and_were_mirrored_are_mixed(tmp_path):
+def test_only_models_of_our_own_with_a_graph_that_were_mirrored_are_mixed(tmp_path):
     own = make_evaluated_model(tmp_path, "own", mirror=MATRIX, onnx=True)
     assert leaderboard.may_be_mixed(own)
     assert not leaderboard.may_be_mixed(make_evaluated_model(tmp_path, "unmirrored", onnx=True))
-    assert not leaderboard.may_be_mixed(make_evaluated_model(tmp_path, "mute", mirror=MATRIX))
+    assert not leaderboard.may_be_mixed(make_evaluated_model(tmp_path, "graphless", mirror=MATRIX))
     rebuilt = make_evaluated_model(tmp_path, "rebuilt", mirror=MATRIX, onnx=True, training={"name": "report"})
     assert not leaderboard.may_be_mixed(rebuilt)
 
