@@ -150,11 +150,28 @@ class TrainingReport:
     speeds: list[Speed]
 
 
+@dataclass(frozen=True)
+class LatencyReport:
+    """What one run with ``--latency`` measured: the median time from one face crop to its scores, ms, by model id.
+
+    ``by`` says which models were asked by ONNX Runtime and which, having no graph, by Keras.
+    """
+
+    date: str
+    machine: Machine
+    load: float | None
+    milliseconds: dict[str, float]
+    by: dict[str, str]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--model", metavar="ID", help="model to measure (default: the best one)")
     what.add_argument("--training", action="store_true", help="measure the steps of training instead; takes minutes")
+    what.add_argument(
+        "--latency", action="store_true", help="measure a face crop to its scores, for every model; --write a JSON file"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", metavar="FILE", type=Path, help="also put the table into this Markdown file")
 
@@ -162,6 +179,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and write where asked to; return the exit code."""
     report: Report | TrainingReport
+    if args.latency:
+        text = json.dumps(
+            to_json(measure_latency(load_registry(Settings.from_environment().models_dir).cards)), indent=2
+        )
+        sys.stdout.write(text + "\n")
+        if args.write:
+            _write(args.write, text + "\n")
+        return 0
     if args.training:
         report = measure_training()
         text, begin, introduction = training_to_markdown(report), BEGIN_TRAINING, INTRODUCTION_TRAINING
@@ -214,6 +239,24 @@ def measure_training() -> TrainingReport:
 
     load = load_average()
     return TrainingReport(today(), machine(PACKAGES_TRAINING), load, speed.measure())
+
+
+def measure_latency(cards: Sequence[ModelCard], repeats: int = 4 * REPEATS) -> LatencyReport:
+    """Measure every model that can be asked, one after the other in one process, so that their times compare.
+
+    Those with a graph come first: TensorFlow, which the others need, takes threads of its own.
+    """
+    from fer_core.classifier import open_classifier
+
+    load = load_average()
+    asked = sorted((card for card in cards if card.can_answer), key=lambda card: not card.has_onnx)
+    times, by = {}, {}
+    for card in asked:
+        predict = partial(open_classifier(card).predict_proba, _faces(1))
+        times[card.id] = round(median_ms(predict, repeats), 3)
+        by[card.id] = "ONNX Runtime" if card.has_onnx else "Keras"
+    packages = PACKAGES if all(card.has_onnx for card in asked) else (*PACKAGES, "tensorflow", "keras")
+    return LatencyReport(today(), machine(packages), load, times, by)
 
 
 def measure_start(card: ModelCard, runs: int) -> Start:
@@ -373,7 +416,7 @@ def machine(packages: Sequence[str] = PACKAGES) -> Machine:
     )
 
 
-def to_json(report: Report | TrainingReport) -> dict[str, object]:
+def to_json(report: Report | TrainingReport | LatencyReport) -> dict[str, object]:
     """Return the report as what ``json.dump`` writes."""
     return asdict(report)
 
@@ -479,7 +522,14 @@ def write_section(path: Path, text: str, *, begin: str = BEGIN, introduction: st
             new = before + section + rest.partition(END)[2]
         else:
             new = f"{old.rstrip()}\n\n{section}\n"
-        path.write_text(new, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise FerError(f"{path} cannot be written ({error.strerror}).") from None
+    _write(path, new)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise FerError(f"{path} cannot be written ({error.strerror}).") from None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,16 +58,8 @@ PART_NAMES: Final = {
 ENSEMBLE_LEAST: Final = 0.05
 """Smallest weight with which a model is kept in an ensemble."""
 
-LATENCY_FILES: Final = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.json")
-"""Where measured times stand: what ``python -m fer_core benchmark --write`` made, and what its ``--json`` printed (one
-report, or a list of them). The later file wins where both know a model."""
-
-_MEASURED: Final = re.compile(
-    r"^Model `(?P<model>[^`]+)`.*?, (?P<date>\d{4}-\d\d-\d\d)\.$.*?"
-    r"^Machine: (?P<cpu>.+?), (?P<cores>\d+) cores.*?"
-    r"^\| Crop to scores [^|]*\| (?P<time>\d+(?:\.\d+)?) ms \|",
-    re.MULTILINE | re.DOTALL,
-)
+LATENCY_FILE: Final = ROOT / "docs" / "latency.json"
+"""Measured times of all models: what ``python -m fer_core benchmark --latency --write`` made."""
 
 
 @dataclass(frozen=True)
@@ -433,42 +424,20 @@ def megabytes(card: ModelCard) -> float | None:
     return None
 
 
-def read_latency(*paths: Path) -> dict[str, Latency]:
-    """Read measured times by model id from :data:`LATENCY_FILES` or others like them.
+def read_latency(path: Path | None = None) -> dict[str, Latency]:
+    """Read measured times by model id from :data:`LATENCY_FILE` or another file like it.
 
-    Empty where nothing was measured, or a file is missing or something else.
+    Empty where nothing was measured, or the file is missing or something else.
     """
-    found: dict[str, Latency] = {}
-    for path in paths or LATENCY_FILES:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-        found |= _from_json(text) if path.suffix == ".json" else _from_markdown(text)
-    return found
-
-
-def _from_markdown(text: str) -> dict[str, Latency]:
-    return {
-        match["model"]: Latency(float(match["time"]), f"{match['cpu']}, {match['cores']} cores", match["date"])
-        for match in _MEASURED.finditer(text)
-    }
-
-
-def _from_json(text: str) -> dict[str, Latency]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = json.loads((path or LATENCY_FILE).read_text(encoding="utf-8"))
+        machine = f"{content['machine']['cpu']}, {content['machine']['cores']} cores"
+        return {
+            str(name): Latency(float(time), machine, str(content["date"]))
+            for name, time in content["milliseconds"].items()
+        }
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
-    found = {}
-    for entry in content if isinstance(content, list) else [content]:
-        try:
-            time = float(entry["stages_ms"]["face_to_scores"])
-            machine = f"{entry['machine']['cpu']}, {entry['machine']['cores']} cores"
-            found[str(entry["model"])] = Latency(time, machine, str(entry["date"]))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return found
 
 
 def read_history(path: Path) -> dict[str, list[float | None]]:

@@ -184,14 +184,13 @@ def test_a_model_that_is_worse_at_every_image_makes_no_ensemble(evaluated, app):
 
 
 def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monkeypatch, tmp_path_factory):
-    missing = tmp_path_factory.mktemp("docs") / "performance.json"
-    monkeypatch.setattr(leaderboard, "LATENCY_FILES", (missing,))
+    missing = tmp_path_factory.mktemp("docs") / "latency.json"
+    monkeypatch.setattr(leaderboard, "LATENCY_FILE", missing)
     page = app("models")
     assert "milliseconds" not in page.segmented_control(key="against").options
     assert "ms a face:" not in sentences_of(page)
     missing.write_text(
-        '{"model": "first", "date": "2026-01-01", "machine": {"cpu": "Some CPU", "cores": 2}, '
-        '"stages_ms": {"face_to_scores": 2.5}}'
+        '{"date": "2026-01-01", "machine": {"cpu": "Some CPU", "cores": 2}, "milliseconds": {"first": 2.5}}'
     )
     page = app("models")
     assert table(page, "Model", "Kind").set_index("Model").loc["Toy first", "ms a face"] == 2.5

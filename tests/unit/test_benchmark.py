@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fer_core import architectures, benchmark
+from fer_core import architectures, benchmark, leaderboard
 from fer_core.architectures import BuildOptions
 from fer_core.benchmark import BEGIN, BEGIN_TRAINING, END, Machine, Memory, Report, Start, TrainingReport
 from fer_core.errors import FerError, ModelNotFound
@@ -126,7 +126,7 @@ def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatc
     monkeypatch.setattr(benchmark, "measure", lambda card: measure(card, starts=1, repeats=1, predictions=10))
     monkeypatch.setattr(benchmark, "measure_pages", lambda repeats: {"what_if_face": 12.3})  # of the committed models
     target = tmp_path / "performance.md"
-    assert benchmark.run(argparse.Namespace(training=False, model=None, json=True, write=target)) == 0
+    assert benchmark.run(argparse.Namespace(latency=False, training=False, model=None, json=True, write=target)) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["model"] == "toy"
     assert len(figures["start"]["runs"]) == 1
@@ -135,6 +135,21 @@ def test_the_command_measures_everything_and_writes_it_down(tmp_path, monkeypatc
     assert figures["machine"]["versions"]["onnxruntime"]
     assert re.search(r"\| Photo to scores, all stages \| [\d.]+ ms \| 40 ms \|", target.read_text(encoding="utf-8"))
     assert "| Saliency: a what-if slider moved | 12 ms | 100 ms |" in target.read_text(encoding="utf-8")
+
+
+def test_every_model_that_can_be_asked_is_timed_and_the_file_is_what_the_leaderboard_reads(
+    tmp_path, monkeypatch, capsys
+):
+    make_toy_model(tmp_path / "models")
+    make_toy_model(tmp_path / "models", "mute", onnx=False)
+    monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path / "models"))
+    target = tmp_path / "latency.json"
+    assert benchmark.run(argparse.Namespace(latency=True, training=False, model=None, json=False, write=target)) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(target.read_text(encoding="utf-8"))
+    times = leaderboard.read_latency(target)
+    assert set(times) == {"toy"}
+    assert times["toy"].milliseconds > 0
+    assert json.loads(target.read_text(encoding="utf-8"))["by"] == {"toy": "ONNX Runtime"}
 
 
 def test_every_page_and_both_what_ifs_are_timed_on_the_committed_models(monkeypatch):
@@ -157,7 +172,7 @@ def test_an_unknown_model_is_not_measured(tmp_path, monkeypatch):
     make_toy_model(tmp_path)
     monkeypatch.setenv("FER_MODELS_DIR", str(tmp_path))
     with pytest.raises(ModelNotFound, match="toy"):
-        benchmark.run(argparse.Namespace(training=False, model="other", json=False, write=None))
+        benchmark.run(argparse.Namespace(latency=False, training=False, model="other", json=False, write=None))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -227,7 +242,7 @@ def test_the_command_writes_the_steps_into_the_page_on_training(trained, tmp_pat
     monkeypatch.setattr(benchmark, "measure_training", lambda: trained)
     page = tmp_path / "training.md"
     page.write_text((ROOT / "docs" / "training.md").read_text(encoding="utf-8"), encoding="utf-8")
-    assert benchmark.run(argparse.Namespace(training=True, model=None, json=True, write=page)) == 0
+    assert benchmark.run(argparse.Namespace(latency=False, training=True, model=None, json=True, write=page)) == 0
     assert json.loads(capsys.readouterr().out)["speeds"][0]["train_ms"] == 7.7
     text = page.read_text(encoding="utf-8")
     assert text.count(BEGIN_TRAINING) == text.count(END) == text.count("# Training\n") == 1

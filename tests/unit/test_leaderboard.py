@@ -255,43 +255,19 @@ def test_the_ensemble_of_models_is_chosen_on_validation_and_shown_on_the_part(tm
     assert leaderboard.ensemble_of([], "private", lambda card, part: stored[card.id][part]) is None
 
 
-def measured(model: str, time: float) -> benchmark.Report:
-    stages = dict.fromkeys(("decode", "detect", "crop", "preprocess", "photo_to_scores"), 9.0)
-    return benchmark.Report(
-        date="2026-01-01",
-        machine=benchmark.Machine("Some CPU, fast", 2, 8.0, "Linux", "3.12", {"numpy": "2.0"}),
-        load=0.0,
-        model=model,
-        model_input="96x96x3",
-        model_mb=5.0,
-        start=benchmark.Start(0.5, [0.5], 100.0),
-        stages_ms={**stages, "face_to_scores": time},
-        faces_per_second={1: 400.0},
-        memory=benchmark.Memory(10, 100.0, 101.0),
-    )
-
-
 def test_times_are_read_from_what_the_benchmark_writes(tmp_path):
-    page, path = tmp_path / "performance.md", tmp_path / "performance.json"
-    benchmark.write_section(page, benchmark.to_markdown(measured("toy", 2.5)))
-    toy = Latency(2.5, "Some CPU, fast, 2 cores", "2026-01-01")
-    assert leaderboard.read_latency(page, path) == {"toy": toy}
-    path.write_text(json.dumps(benchmark.to_json(measured("other", 4.0))))
-    assert leaderboard.read_latency(page, path) == {"toy": toy, "other": replace(toy, milliseconds=4.0)}
-    path.write_text(json.dumps([benchmark.to_json(measured(name, 3.0)) for name in ("toy", "third")]))
-    assert {name: time.milliseconds for name, time in leaderboard.read_latency(page, path).items()} == {
-        "toy": 3.0,
-        "third": 3.0,
-    }
+    machine = benchmark.Machine("Some CPU, fast", 2, 8.0, "Linux", "3.12", {"numpy": "2.0"})
+    report = benchmark.LatencyReport("2026-01-01", machine, 0.0, {"toy": 2.5}, {"toy": "Keras"})
+    path = tmp_path / "latency.json"
+    path.write_text(json.dumps(benchmark.to_json(report)))
+    assert leaderboard.read_latency(path) == {"toy": Latency(2.5, "Some CPU, fast, 2 cores", "2026-01-01")}
 
 
-@pytest.mark.parametrize(
-    "content", ["", "not json", "3", '{"model": "toy"}', '[{"stages_ms": null}]', "Not measured yet"]
-)
+@pytest.mark.parametrize("content", ["", "not json", "3", '{"date": "x"}', '{"machine": null}', "[" * 100_000])
 def test_without_a_measurement_no_time_is_shown(tmp_path, content):
-    for name in ("performance.json", "performance.md"):
-        (tmp_path / name).write_text(content)
-        assert leaderboard.read_latency(tmp_path / name) == {}
+    path = tmp_path / "latency.json"
+    path.write_text(content)
+    assert leaderboard.read_latency(path) == {}
     assert leaderboard.read_latency(tmp_path / "missing.json") == {}
 
 

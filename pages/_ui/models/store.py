@@ -94,8 +94,8 @@ def further_rows(part: Selection) -> list[Row]:
 
 def latency() -> dict[str, Latency]:
     """Return the measured times by model id."""
-    files = leaderboard.LATENCY_FILES
-    return _latency(tuple((str(path), path.stat().st_mtime_ns) for path in files if path.exists()))
+    path = leaderboard.LATENCY_FILE
+    return _latency(str(path), path.stat().st_mtime_ns) if path.exists() else {}
 
 
 def history(card: ModelCard) -> dict[str, list[float | None]]:
@@ -153,8 +153,8 @@ def _ensemble(
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _latency(files: tuple[tuple[str, int], ...]) -> dict[str, Latency]:
-    return leaderboard.read_latency(*(Path(path) for path, _ in files)) if files else {}
+def _latency(path: str, stamp: int) -> dict[str, Latency]:  # noqa: ARG001 - cache key
+    return leaderboard.read_latency(Path(path))
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
