@@ -482,7 +482,7 @@ def training_to_markdown(report: TrainingReport) -> str:
     from fer_core.training import speed
 
     lines = [
-        f"Batch of the recipe, {report.date}. An epoch is counted as {speed.EPOCH:,} images, without validation. The "
+        f"{report.date}. An epoch is counted as {speed.EPOCH:,} images, without validation. The "
         f"rule: no step takes more than {speed.TOLERANCE:g} times as long as the guide's.",
         "",
         _machine_in_words(report.machine),

@@ -34,6 +34,7 @@ class Key(NamedTuple):
     cut: str
     size: int
     precision: str
+    batch: int = 64
 
 
 GUIDE: Final = {
@@ -83,30 +84,26 @@ class Speed:
 def plan(recipes: Sequence[Recipe]) -> dict[Key, tuple[Recipe, tuple[str, ...]]]:
     """Return what to measure for some recipes: one recipe of each kind of step, and the ids of all runs that have it.
 
-    A recipe that computes in bfloat16 is measured in float32, too, where the guide has a figure to compare with.
+    A recipe that computes in bfloat16, or in other batches than the guide, is measured as the guide measured, too,
+    where it has a figure to compare with.
     """
     found: dict[Key, tuple[Recipe, tuple[str, ...]]] = {}
     for recipe in recipes:
         for size in sorted({recipe.size_in(epoch) for epoch in range(recipe.epochs)}):
-            own = Key(recipe.architecture, recipe.build.cut, size, recipe.precision)
+            own = Key(recipe.architecture, recipe.build.cut, size, recipe.precision, recipe.batch_size)
             example, runs = found.get(own, (recipe, ()))
             found[own] = (example, (*runs, recipe.run_id))
-            like = own._replace(precision="float32")
+            like = own._replace(precision="float32", batch=64)
             if like in GUIDE:
                 found.setdefault(like, (recipe, ()))
     return found
 
 
 def measure(steps: int = STEPS) -> list[Speed]:
-    """Measure every kind of step that the recipes of this project have, the report's protocol apart."""
+    """Measure every kind of step that the recipes of this project have, frozen backbones apart."""
     import keras
 
-    recipes = [
-        recipe
-        for named in RECIPES.values()
-        for recipe in named.values()
-        if recipe.protocol == "finetune" and recipe.build.head != "report"
-    ]
+    recipes = [recipe for named in RECIPES.values() for recipe in named.values() if recipe.protocol == "finetune"]
     speeds = []
     for key, (recipe, runs) in plan(recipes).items():
         speeds.append(measure_one(key, recipe, runs, steps))
@@ -116,7 +113,9 @@ def measure(steps: int = STEPS) -> list[Speed]:
 
 def measure_one(key: Key, recipe: Recipe, runs: tuple[str, ...], steps: int = STEPS) -> Speed:
     """Measure `steps` steps of a recipe at the size and precision of `key`, from random weights."""
-    recipe = recipe.with_overrides(precision=key.precision, backbone_weights="none", initial_weights="")
+    recipe = recipe.with_overrides(
+        precision=key.precision, batch_size=key.batch, backbone_weights="none", initial_weights=""
+    )
     count = recipe.batch_size * (WARM_UP + steps)
     rng = np.random.default_rng(recipe.seed)
     faces = rng.integers(0, 256, (count, 48, 48), np.uint8)
@@ -139,9 +138,9 @@ def measure_one(key: Key, recipe: Recipe, runs: tuple[str, ...], steps: int = ST
 def table(speeds: Sequence[Speed]) -> list[str]:
     """Return the lines of a Markdown table of what was measured, beside the guide's figures."""
     lines = [
-        "| network | input | precision | train ms/img | pipeline alone ms/img | minutes an epoch | guide ms/img "
-        "| ratio | runs |",
-        "|---|---|---|---:|---:|---:|---:|---:|---|",
+        "| network | input | precision | batch | train ms/img | pipeline alone ms/img | minutes an epoch "
+        "| guide ms/img | ratio | runs |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---|",
     ]
     for speed in speeds:
         key, ratio = speed.key, speed.ratio
@@ -149,7 +148,7 @@ def table(speeds: Sequence[Speed]) -> list[str]:
         guide = "" if ratio is None else f"{GUIDE[key]:.1f}"
         shown = "" if ratio is None else f"{ratio:.2f}{' (slower)' if ratio > TOLERANCE else ''}"
         lines.append(
-            f"| {network} | {key.size} | {key.precision.removeprefix('mixed_')} | {speed.train_ms:.1f} "
+            f"| {network} | {key.size} | {key.precision.removeprefix('mixed_')} | {key.batch} | {speed.train_ms:.1f} "
             f"| {speed.pipeline_ms:.2f} | {speed.epoch_minutes:.1f} | {guide} | {shown} "
             f"| {', '.join(speed.runs) or 'none: for comparison'} |"
         )

@@ -13,7 +13,7 @@ from fer_core.benchmark import BEGIN, BEGIN_TRAINING, END, Machine, Memory, Repo
 from fer_core.errors import FerError, ModelNotFound
 from fer_core.settings import ROOT
 from fer_core.training import speed
-from fer_core.training.recipe import Recipe
+from fer_core.training.recipe import Recipe, get_recipe
 from fer_core.training.speed import Key, Speed
 from tests.toy import make_toy_model
 
@@ -198,10 +198,10 @@ def test_a_step_stands_beside_the_guides_figure_where_it_has_one(trained):
     text = benchmark.training_to_markdown(trained)
     # 7.7 ms x 28,709 images = 3.7 minutes; 8.47 of 7.7 ms is 1.10, 24.2 of 12.1 ms is 2
     assert cells_of(text) == [
-        ["mobilenet to `cut`", "96", "float32", "7.7", "0.50", "3.7", "", "", "mobilenet-a, mobilenet-b"],
-        ["mobilenet", "96", "float32", "8.5", "0.50", "4.1", "7.7", "1.10", "mobilenet-c"],
-        ["resnet50", "48", "float32", "24.2", "0.25", "11.6", "12.1", "2.00 (slower)", "none: for comparison"],
-        ["resnet50", "48", "bfloat16", "6.0", "0.25", "2.9", "", "", "resnet50-improved"],
+        ["mobilenet to `cut`", "96", "float32", "64", "7.7", "0.50", "3.7", "", "", "mobilenet-a, mobilenet-b"],
+        ["mobilenet", "96", "float32", "64", "8.5", "0.50", "4.1", "7.7", "1.10", "mobilenet-c"],
+        ["resnet50", "48", "float32", "64", "24.2", "0.25", "11.6", "12.1", "2.00 (slower)", "none: for comparison"],
+        ["resnet50", "48", "bfloat16", "64", "6.0", "0.25", "2.9", "", "", "resnet50-improved"],
     ]
     assert "Toy CPU, 2 cores" in text
     assert "doing something else" not in text
@@ -214,6 +214,7 @@ def test_each_kind_of_step_is_measured_once_and_beside_the_guide_in_float32_too(
         Recipe("resnet50", "a", build=build, small_size=32, small_epochs=2, precision="mixed_bfloat16"),
         Recipe("resnet50", "b", build=build, precision="mixed_bfloat16"),
         Recipe("mobilenet", "c", build=build),
+        Recipe("vgg16", "d", build=build, batch_size=32),
     ]
     half, full = Key("resnet50", "", 48, "mixed_bfloat16"), Key("resnet50", "", 48, "float32")
     found = {key: runs for key, (_, runs) in speed.plan(recipes).items()}
@@ -222,6 +223,8 @@ def test_each_kind_of_step_is_measured_once_and_beside_the_guide_in_float32_too(
         half: ("resnet50-a", "resnet50-b"),
         full: (),
         Key("mobilenet", "", 48, "float32"): ("mobilenet-c",),
+        Key("vgg16", "", 48, "float32", 32): ("vgg16-d",),
+        Key("vgg16", "", 48, "float32"): (),  # as the guide measured
     }
 
 
@@ -230,10 +233,10 @@ def test_a_step_of_any_network_can_be_measured_without_data(monkeypatch):
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
     recipe = Recipe("toy", "t", build=BuildOptions(size=24), batch_size=4, ema=0.9, initial_weights="/absent")
     recipe = replace(recipe, precision="mixed_bfloat16", small_size=16, small_epochs=1)
-    report = Recipe("toy", "report", build=BuildOptions(head="report"))
-    monkeypatch.setattr(speed, "RECIPES", {"toy": {"t": recipe, "report": report}})
+    frozen = get_recipe("mobilenet", "report")
+    monkeypatch.setattr(speed, "RECIPES", {"toy": {"t": recipe}, "mobilenet": {"report": frozen}})
     measured = speed.measure(steps=2)
-    assert [one.key for one in measured] == [Key("toy", "", size, "mixed_bfloat16") for size in (16, 24)]
+    assert [one.key for one in measured] == [Key("toy", "", size, "mixed_bfloat16", 4) for size in (16, 24)]
     assert all((one.runs, one.ratio) == (("toy-t",), None) for one in measured)
     assert all(one.train_ms > 0 and one.pipeline_ms > 0 for one in measured)
 
