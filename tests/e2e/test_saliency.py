@@ -108,7 +108,7 @@ def test_a_face_of_the_cell_opens_by_itself_and_back_leads_to_the_cell(visitor):
 
 
 def test_covering_the_mouth_changes_scores_and_map(visitor):
-    visitor.open("/saliency")
+    visitor.open("/saliency?sample=grace-hopper")
     before = scores(visitor)
     assert len(before) == 7
     maps = [one.get_attribute("src") for one in pictures(visitor, "The changed face").all()]

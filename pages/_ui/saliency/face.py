@@ -304,11 +304,13 @@ def what_if(
                 st.html(score_bars(after, order=ranking(before), name="Scores of the changed face"))
             moved = sorted(EMOTIONS, key=lambda emotion: -abs(after[index_of(emotion)] - before[index_of(emotion)]))[:2]
             if edit.changes:
+                said = [
+                    f"**{emotion}** {before[index_of(emotion)]:.2f} → {after[index_of(emotion)]:.2f}"
+                    for emotion in moved
+                    if f"{before[index_of(emotion)]:.2f}" != f"{after[index_of(emotion)]:.2f}"
+                ]
                 st.markdown(
-                    "; ".join(
-                        f"**{emotion}** {before[index_of(emotion)]:.2f} → {after[index_of(emotion)]:.2f}"
-                        for emotion in moved
-                    )
+                    ("; ".join(said) or "No score changes by 0.01: the model finds enough in the rest of the face")
                     + (
                         f". The highest score is now that for **{ranking(after)[0]}**, no longer {ranking(before)[0]}."
                         if ranking(after)[0] != ranking(before)[0]
