@@ -243,7 +243,7 @@ def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predicti
 def may_be_mixed(card: ModelCard) -> bool:
     """Tell whether a model may be a member of an ensemble: of a recipe of our own, with a graph, and mirrored.
 
-    Without a graph (:data:`ONNX_FILE`) a model is neither served nor timed, and an ensemble is held to a time a face.
+    Without a graph (:data:`ONNX_FILE`) a model needs TensorFlow and much longer; an ensemble is held to a time a face.
     """
     return card.has_onnx and MIRROR_FILE in card.files and not is_rebuilt(card)
 
