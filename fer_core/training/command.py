@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from fer_core.architectures import TABLE
 from fer_core.settings import ROOT, Settings
-from fer_core.training.recipe import get_recipe, networks
+from fer_core.training.recipe import get_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("network", help=f"one of {', '.join(networks())}")
+    parser.add_argument("network", help=f"one of {', '.join(sorted(TABLE))}")
     parser.add_argument("--recipe", default="improved", help="recipe of the network (default: improved)")
     parser.add_argument("--data", type=Path, help="FER2013: folder, zip or csv (default: FER_DATA_DIR)")
     parser.add_argument(

@@ -312,6 +312,14 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
 TEACHERS: Final = ("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-improved")
 """Who teaches ``flagship_distilled`` and the networks that start from scratch."""
 
+_TAUGHT: Final[dict[str, Any]] = {
+    "weight_decay": 5e-2,
+    "label_smoothing": 0.0,  # what teachers say is soft by itself
+    "teachers": TEACHERS,
+    "teacher_share": 0.7,
+}
+"""What recipes with teachers share."""
+
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
@@ -321,13 +329,10 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             epochs=28,
             size=48,
             learning_rate=2e-3,
-            weight_decay=5e-2,
-            label_smoothing=0.0,
-            teachers=TEACHERS,
-            teacher_share=0.7,
             small_size=32,
             small_epochs=14,
             precision="mixed_bfloat16",
+            **_TAUGHT,
         ),
     },
     "inception_v3": {
@@ -367,12 +372,9 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             small_size=96,
             small_epochs=8,
             learning_rate=6e-4,
-            weight_decay=5e-2,
-            label_smoothing=0.0,
             mixup=0.4,
-            teachers=TEACHERS,
-            teacher_share=0.7,
             adjusted=True,
+            **_TAUGHT,
         ),
         "flagship_averaged": Recipe(
             architecture="mobilenet",
@@ -393,11 +395,12 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             input_stats="caffe",
             small_size=96,
             small_epochs=16,
-            weight_decay=5e-2,
-            label_smoothing=0.0,
-            teachers=(*TEACHERS, "mobilenet-flagship-distilled", "custom-cnn-improved"),
-            teacher_share=0.8,
             adjusted=True,
+            **_TAUGHT
+            | {
+                "teachers": (*TEACHERS, "mobilenet-flagship-distilled", "custom-cnn-improved"),
+                "teacher_share": 0.8,
+            },
         ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(
@@ -413,13 +416,10 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             epochs=30,
             size=48,
             cut="conv4_block6_out",
-            weight_decay=5e-2,
-            label_smoothing=0.0,
             mixup=0.0,
             mixup_off=0,
-            teachers=TEACHERS,
-            teacher_share=0.7,
             precision="mixed_bfloat16",
+            **_TAUGHT,
         ),
     },
     "vgg16": {
@@ -441,11 +441,6 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
 """Architecture -> recipe name -> recipe."""
 
 
-def networks() -> list[str]:
-    """Return the names of the networks that can be trained."""
-    return sorted(TABLE)
-
-
 def get_recipe(architecture: str, name: str) -> Recipe:
     """Return a recipe of :data:`RECIPES`.
 
@@ -458,7 +453,7 @@ def get_recipe(architecture: str, name: str) -> Recipe:
         If there is none of that name; the message lists what there is.
     """
     if architecture not in TABLE:
-        raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(networks())}.")
+        raise TrainingError(f"There is no network {architecture!r}. Known: {', '.join(sorted(TABLE))}.")
     recipes = RECIPES.get(architecture) or {
         "report": _report(architecture, protocol="finetune", size=48),
         "improved": _improved(architecture, epochs=20, size=48),
