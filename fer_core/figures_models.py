@@ -176,14 +176,17 @@ def networks_records(table: Sequence[Network]) -> Records:
     """Return one record for each figure of each network: what the report claims, the rebuild, the improvement."""
     records: Records = []
     for network in table:
-        figures = {"claim": network.claim, "rebuilt": network.rebuilt, "trained": network.improved}
-        for kind, figure in figures.items():
-            row = Row(network.name, "claim", "", accuracy=figure) if isinstance(figure, float) else figure
+        rows = {
+            KIND_NAMES["claim"]: network.claim,
+            KIND_NAMES["rebuilt"]: network.rebuilt,
+            IMPROVED: network.improved,
+        }
+        for what, row in rows.items():
             if row is not None and row.accuracy is not None:
                 records.append(
                     {
                         "network": network.name,
-                        "what": IMPROVED if kind == "trained" else KIND_NAMES[kind],
+                        "what": what,
                         "accuracy": row.accuracy,
                         "low": row.accuracy if row.low is None else row.low,
                         "high": row.accuracy if row.high is None else row.high,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_core.evaluation import report_deck
-from fer_core.leaderboard import KIND_NAMES, Row, is_rebuilt, own_row
+from fer_core.leaderboard import KIND_NAMES, PART_NAMES, Row, is_rebuilt, own_row
 from fer_core.wording import percent
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Network:
     """A network three times; None where there is no such model, or nothing was claimed."""
 
     name: str
-    claim: float | None
+    claim: Row | None
     rebuilt: Row | None
     improved: Row | None
 
@@ -47,7 +47,8 @@ def networks(cards: Sequence[ModelCard]) -> list[Network]:
         here = [card for card in known if card.architecture == report_deck.ARCHITECTURES[name]]
         rebuilt = next((own_row(card, PART) for card in here if is_rebuilt(card)), None)
         improved = next((own_row(card, PART) for card in here if card.training.get("name") == "improved"), None)
-        found.append(Network(name, line.accuracy.value, rebuilt, improved))
+        claim = Row(name, "claim", PART_NAMES[PART], accuracy=line.accuracy.value)
+        found.append(Network(name, claim, rebuilt, improved))
     taken = {row.model_id for network in found for row in (network.rebuilt, network.improved) if row is not None}
     if known and known[0].id not in taken:
         found.append(Network(known[0].name, None, None, own_row(known[0], PART)))
@@ -88,7 +89,7 @@ def to_records(table: Sequence[Network]) -> list[dict[str, Any]]:
     return [
         {
             "Network": network.name,
-            KIND_NAMES["claim"]: None if network.claim is None else percent(network.claim),
+            KIND_NAMES["claim"]: _shown(network.claim),
             KIND_NAMES["rebuilt"]: _shown(network.rebuilt),
             IMPROVED: _shown(network.improved),
             "Gain, points": None if gain_of(network) is None else f"{gain_of(network):+.1f}",
@@ -101,5 +102,6 @@ def _shown(row: Row | None) -> str | None:
     return None if row is None or row.accuracy is None else percent(row.accuracy) + row.around
 
 
-def _covers(row: Row, claim: float | None) -> bool:
-    return claim is not None and row.low is not None and row.high is not None and row.low <= claim <= row.high
+def _covers(row: Row, claim: Row | None) -> bool:
+    value = None if claim is None else claim.accuracy
+    return value is not None and row.low is not None and row.high is not None and row.low <= value <= row.high

@@ -111,9 +111,11 @@ def _meanings(times: dict[str, leaderboard.Latency]) -> None:
         f"**{leaderboard.KIND_NAMES[kind]}**: {meaning}" for kind, meaning in leaderboard.KIND_MEANINGS.items()
     )
     places = sorted({f"{time.machine}, {time.date}" for time in times.values()})
-    time = f" ms a face: one crop to its scores, measured on {'; '.join(places)}; by Keras where a model has no graph."
-    time = time if places else ""
-    st.caption(f"Click a heading to sort. {said}. A dash: not known.{time}")
+    parts = [f"Click a heading to sort. {said}. A dash: not known."]
+    if places:
+        where = "; ".join(places)
+        parts.append(f"ms a face: one crop to its scores, measured on {where}; by Keras where a model has no graph.")
+    st.caption(" ".join(parts))
 
 
 def _plane(rows: list[leaderboard.Row]) -> None:
