@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypedDict
 
 from fer_core.errors import ModelContractError, ModelNotFound
+from fer_core.files import replacing
 from fer_core.labels import EMOTIONS
 from fer_core.preprocessing import InputSpec, is_number
 
@@ -307,9 +308,8 @@ def write_card(card: ModelCard) -> ModelCard:
     except (TypeError, ValueError) as error:
         _refuse(directory, f"the card holds a value that JSON has no form for ({error}).", "Correct what wrote it.")
     _parse(json.loads(text), directory)
-    draft = directory / f".{CARD_FILE}.new"
-    draft.write_bytes(text.encode())
-    draft.replace(directory / CARD_FILE)
+    with replacing(directory / CARD_FILE) as aside:
+        aside.write_bytes(text.encode())
     return load_card(directory)
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import FerError
+from fer_core.files import replacing
 from fer_core.labels import EMOTIONS, N_CLASSES
 
 Split = Literal["val", "public", "private"]
@@ -181,19 +182,18 @@ def write(path: Path, predictions: Predictions) -> None:
     for index, column in enumerate(PROBABILITY_COLUMNS):
         columns[column] = pa.array(ordered.proba[:, index])
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    pq.write_table(
-        pa.table(columns),
-        unfinished,
-        compression="zstd",
-        compression_level=19,
-        use_dictionary=["split", "label"],
-        # Bytes of equal significance stand together: exponents of probabilities compress well, mantissas do not.
-        use_byte_stream_split=list(PROBABILITY_COLUMNS),
-        column_encoding={"image": "DELTA_BYTE_ARRAY"},
-        write_statistics=False,
-    )
-    unfinished.replace(path)
+    with replacing(path) as aside:
+        pq.write_table(
+            pa.table(columns),
+            aside,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=["split", "label"],
+            # Bytes of equal significance stand together: exponents of probabilities compress well, mantissas do not.
+            use_byte_stream_split=list(PROBABILITY_COLUMNS),
+            column_encoding={"image": "DELTA_BYTE_ARRAY"},
+            write_statistics=False,
+        )
 
 
 def _check(predictions: Predictions) -> None:

@@ -50,6 +50,7 @@ from fer_core.errors import FerError, ModelContractError
 from fer_core.evaluation import bootstrap
 from fer_core.evaluation.metrics import rounded
 from fer_core.evaluation.predictions import Predictions
+from fer_core.files import replacing
 from fer_core.labels import EMOTIONS, N_CLASSES, index_of
 from fer_core.registry import LEDGER_FILE, PREDICTIONS_FILE, ModelCard
 from fer_core.whatif import WhatIf
@@ -601,10 +602,9 @@ def write(path: Path, ledgers: Sequence[Ledger], predictions: str) -> None:
         raise FerError("There are two ledgers of one class.")
     content = {"format": FORMAT, "predictions": predictions, "ledgers": [one.to_json() for one in ordered]}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    unfinished = path.with_name(f".{path.name}.part")
     try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        with replacing(path) as aside:
+            aside.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise FerError(f"{path} cannot be written ({error.strerror}).") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from fer_core.architectures import Network
 from fer_core.classifier import softmax
+from fer_core.files import replacing
 from fer_core.training.augmentation import augment
 from fer_core.training.loop import (
     EVALUATION_BATCH,
@@ -67,10 +67,8 @@ def train_frozen(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: 
                 chosen = np.asarray(images[start : start + EVALUATION_BATCH])
                 faces = augment(chosen, network.input.height, spec, rng)
                 parts.append(batched(lambda x: np.asarray(call(tf.constant(x))), network, faces))
-            aside = path.with_suffix(f".{uuid.uuid4().hex}.part")  # another run may be computing the same
-            with aside.open("wb") as file:
+            with replacing(path, shared=True) as aside, aside.open("wb") as file:
                 np.save(file, np.concatenate(parts).astype(np.float16))
-            aside.replace(path)
         loaded: NDArray[np.float16] = np.load(path)
         return loaded
 

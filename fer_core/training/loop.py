@@ -25,6 +25,7 @@ from fer_core.architectures.common import load_weights
 from fer_core.classifier import softmax
 from fer_core.errors import TrainingError
 from fer_core.evaluation import metrics
+from fer_core.files import replacing
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import preprocess
 from fer_core.training.augmentation import augment
@@ -207,9 +208,8 @@ def claim(directory: Path, recipe: Recipe) -> None:
     """
     path = directory / "recipe.json"
     if not path.exists():
-        aside = path.with_suffix(".part")
-        aside.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
-        aside.replace(path)
+        with replacing(path) as aside:
+            aside.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
     # Read, not compared as text: a field that recipes got since then has its default.
     elif Recipe.from_json(json.loads(path.read_text())) != recipe:
         raise TrainingError(
@@ -235,22 +235,18 @@ def _stopped(history: list[dict[str, float]], recipe: Recipe) -> bool:
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write ``history.csv`` whole, aside and renamed."""
-    aside = path.with_suffix(".part")
-    with aside.open("w", newline="") as file:
+    """Write ``history.csv``, a line an epoch."""
+    with replacing(path) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows([{k: f"{v:.6g}" for k, v in row.items()} for row in history])
-    aside.replace(path)
 
 
 def _save(path: Path, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> None:
-    aside = path.with_suffix(".part")
-    with aside.open("wb") as file:
+    with replacing(path) as aside, aside.open("wb") as file:
         np.savez(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def learning_rate(recipe: Recipe, steps: int) -> Any:

@@ -12,6 +12,7 @@ from fer_core.classifier import Classifier, open_classifier
 from fer_core.data.ferplus import open_votes
 from fer_core.errors import TrainingError
 from fer_core.evaluation.agreement import distribution
+from fer_core.files import replacing
 from fer_core.labels import N_CLASSES
 from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, load_card
 from fer_core.settings import Settings
@@ -113,9 +114,8 @@ def teacher_scores(teacher: Classifier, images: NDArray[np.uint8], store: Path) 
             for start in tqdm(starts, desc=teacher.card.id, mininterval=5)
         ]
         store.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".part.npy")
-        np.save(aside, np.concatenate(parts))
-        aside.replace(path)
+        with replacing(path, shared=True) as aside, aside.open("wb") as file:
+            np.save(file, np.concatenate(parts))
     loaded: NDArray[np.float32] = np.load(path)
     return loaded
 
