@@ -25,6 +25,7 @@ from fer_core.errors import ModelContractError
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import check_faces, preprocess
 from fer_core.registry import ONNX_FILE, OUTPUTS, WEIGHTS_FILE, ModelCard
+from fer_core.scores import log_softmax, softmax
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, RunOptions
@@ -206,20 +207,6 @@ class Classifier:
 
     def _refuse(self, what: str) -> NoReturn:
         _refuse(self.card, what)
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities from logits along the last axis, same shape and type."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    result: NDArray[np.float32] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return result
-
-
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logarithms of :func:`softmax`, exact also where a probability is too small for a float."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result
 
 
 def _open_session(card: ModelCard) -> InferenceSession:

@@ -29,6 +29,7 @@ import numpy as np
 from fer_core.errors import FerError
 from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, N_CLASSES
+from fer_core.scores import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -223,7 +224,7 @@ def adjust(proba: NDArray[np.floating[Any]], setting: WhatIf) -> Proba:
     """Return the scores under a setting's temperature and tau, shape (N, 7) float32; rows sum to one."""
     if setting.tau == 0 and setting.temperature == 1:
         return np.asarray(proba, dtype=np.float32)
-    return _softmax(_logits(proba, setting) - _shift(np.array([setting.tau]))[0])
+    return softmax(_logits(proba, setting) - _shift(np.array([setting.tau]))[0])
 
 
 def decide(scores: NDArray[np.floating[Any]], setting: WhatIf) -> NDArray[np.int64]:
@@ -297,7 +298,7 @@ def trade_off(
     logits = np.ascontiguousarray(_logits(proba, setting).T)[:, None] - _shift(values).T[:, :, None]
     # Only thresholds and costs look at the scores themselves; the highest logit is the highest score.
     plain = setting.cost is None and not setting.abstains
-    answers = _argmax(logits)[0] if plain else _decide(_softmax(logits, axis=0), setting)
+    answers = _argmax(logits)[0] if plain else _decide(softmax(logits, axis=0), setting)
     return TradeOff(values, outcome(confusion(labels, answers)))
 
 
@@ -382,11 +383,6 @@ def _logits(proba: NDArray[np.floating[Any]], setting: WhatIf) -> Proba:
 
 def _shift(taus: FloatArray) -> Proba:
     return np.asarray(taus[:, None] * np.log(training_priors()), dtype=np.float32)
-
-
-def _softmax(logits: Proba, axis: int = -1) -> Proba:
-    powers = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=axis, keepdims=True), dtype=np.float32)
 
 
 def _decide(scores: NDArray[np.floating[Any]], setting: WhatIf) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from fer_core.errors import FerError
+from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS
 from fer_core.wording import percent
 
@@ -225,24 +226,21 @@ def report_of(confusion: NDArray[Any], *, names: Sequence[str] = EMOTIONS, digit
     Undefined scores are printed as 0, scikit-learn's default. ``complete`` is True: the matrix has all classes.
     """
     counts = np.asarray(confusion, dtype=np.int64)
-    hits, support, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    n = int(support.sum())
-    precision = hits / np.maximum(predicted, 1)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + predicted, 1)
-    scores = np.column_stack([precision, recall, f1])
+    n = int(counts.sum())
+    of = metrics.class_scores(counts)
+    scores = np.nan_to_num(np.column_stack([of.precision, of.recall, of.f1]), nan=0.0)
 
     def row(name: str, values: NDArray[np.float64], count: int) -> Row:
         first, second, third = (_printed(float(value), digits) for value in values)
         return Row(name, first, second, third, count)
 
     return Report(
-        rows=tuple(row(name, scores[k], int(support[k])) for k, name in enumerate(names)),
-        accuracy=_printed(float(hits.sum() / n), digits),
+        rows=tuple(row(name, scores[k], int(of.support[k])) for k, name in enumerate(names)),
+        accuracy=_printed(float(metrics.accuracy(counts)), digits),
         total=n,
         averages=(
             row("macro avg", scores.mean(axis=0), n),
-            row("weighted avg", support @ scores / n, n),
+            row("weighted avg", of.support @ scores / n, n),
         ),
     )
 

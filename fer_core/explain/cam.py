@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from fer_core.classifier import softmax
 from fer_core.errors import ExplainError, ModelContractError
 from fer_core.explain.head import TOLERANCE, Head, read_head
 from fer_core.explain.heatmap import HeatMap
+from fer_core.scores import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

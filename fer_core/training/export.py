@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.classifier import softmax
 from fer_core.data.fer2013 import Fer2013
 from fer_core.errors import TrainingError
 from fer_core.evaluation import calibration, predictions
@@ -27,6 +26,7 @@ from fer_core.registry import (
     ModelCard,
     write_card,
 )
+from fer_core.scores import softmax
 from fer_core.training.loop import Run, predict_logits
 from fer_core.training.shrink import shrink
 from fer_core.whatif import best_tau, training_priors

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_core.architectures import Network
-from fer_core.classifier import softmax
 from fer_core.files import replacing
+from fer_core.scores import softmax
 from fer_core.training.augmentation import augment
 from fer_core.training.loop import (
     EVALUATION_BATCH,

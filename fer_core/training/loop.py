@@ -22,12 +22,12 @@ import numpy as np
 
 from fer_core.architectures import Network, build
 from fer_core.architectures.common import load_weights
-from fer_core.classifier import softmax
 from fer_core.errors import TrainingError
 from fer_core.evaluation import metrics
 from fer_core.files import replacing
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import preprocess
+from fer_core.scores import softmax
 from fer_core.training.augmentation import augment
 from fer_core.training.losses import loss_of
 from fer_core.training.recipe import Recipe

@@ -39,9 +39,10 @@ def small_dataset() -> Fer2013:
 def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
 
-    from fer_core.classifier import load_classifier, softmax
+    from fer_core.classifier import load_classifier
     from fer_core.evaluation import predictions
     from fer_core.evaluation.command import card_text
+    from fer_core.scores import softmax
     from fer_core.training.export import Words, export
     from fer_core.training.loop import Run, one_hot, predict_logits
 
