@@ -250,6 +250,17 @@ def test_covering_a_part_changes_the_scores_as_the_network_computes_them(app, ha
     assert halves(changed) == ((128,) * 3, (0,) * 3)
 
 
+def test_a_change_that_moves_no_score_is_said_to_move_none(app, half_face):
+    page = upload(app("saliency"), half_face)
+    page.selectbox(key="edit_part").select("a rectangle").run()
+    page.slider(key="edit_columns").set_value((0, 1)).run()
+    page.slider(key="edit_rows").set_value((0, 1)).run()
+    page.toggle(key="edit_cover").set_value(True).run()  # one pixel of 2,304: the logit goes from 4 to 3.998
+    assert_sound(page)
+    assert "No score changes by 0.01" in sentences_of(page)
+    assert "The highest score stays that for happy." in sentences_of(page)
+
+
 def test_mirroring_the_whole_face_exchanges_happy_and_sad(app, half_face):
     page = upload(app("saliency"), half_face)
     page.selectbox(key="edit_part").select("whole face").run()
