@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import numpy as np
 
 from fer_core.errors import FerError
-from fer_core.evaluation import report_deck
+from fer_core.evaluation import metrics, report_deck
 from fer_core.labels import EMOTIONS
 from fer_core.registry import HISTORY_FILE, MIRROR_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
 from fer_core.settings import ROOT
@@ -189,13 +189,12 @@ def own_row(card: ModelCard, part: str, latency: Latency | None = None) -> Row:
         model_id=card.id,
         voters=votes.get("model", {}).get("value"),
         kl=votes.get("kl", {}).get("value"),
-        **_stored_figures(card, part),
+        **_figures(card.metrics.get(part, {})),
     )
 
 
-def _stored_figures(card: ModelCard, part: str) -> dict[str, Any]:
-    """Return the figures of a line from a part of a card's metrics, by the names of the fields of :class:`Row`."""
-    figures = card.metrics.get(part, {})
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a line shows of the figures of one part (those that are known), by the names of :class:`Row`."""
     low, high = figures.get("intervals", {}).get("accuracy", (None, None))
     return {
         "accuracy": figures.get("accuracy"),
@@ -229,14 +228,17 @@ def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predicti
         Gives the mean probabilities for that part; asked only where the card does not hold their figures. The time is
         left unknown (:func:`mirrored_time`).
     """
-    stored = f"{part}_mirror"
+    figures = card.metrics.get(f"{part}_mirror")
+    if figures is None:
+        rows = predictions_of()
+        figures = metrics.summarise(rows.labels, rows.proba)
     return replace(
         own_row(card, part),
         name=f"{card.name} + mirror image",
         voters=None,  # of the face alone
         kl=None,
         remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
-        **(_stored_figures(card, stored) if stored in card.metrics else _figures_of(predictions_of())),
+        **_figures(figures),
     )
 
 
@@ -334,23 +336,8 @@ def ensemble_row(ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictio
         parameters=sum(card.parameters for card in ensemble.cards),
         megabytes=sum(size for size in sizes if size is not None),
         remark=f"Mean of the scores for face and mirror image, mixed with weights chosen on validation: {said}.",
-        **_figures_of(replace(rows_of_part[0], proba=proba)),
+        **_figures(metrics.summarise(rows_of_part[0].labels, proba)),
     )
-
-
-def _figures_of(rows: Predictions) -> dict[str, Any]:
-    """Return the figures of a line from predictions, by the names of the fields of :class:`Row`."""
-    from fer_core.evaluation import metrics
-
-    summary = metrics.summarise(rows.labels, rows.proba)
-    return {
-        "accuracy": summary["accuracy"]["value"],
-        "low": summary["accuracy"]["low"],
-        "high": summary["accuracy"]["high"],
-        "macro_f1": summary["macro_f1"]["value"],
-        "disgust_recall": summary["per_class"]["disgust"]["recall"]["value"],
-        "ece": summary["ece"]["value"],
-    }
 
 
 def claims() -> list[Row]:

@@ -101,9 +101,7 @@ def card_metrics(stored: Predictions) -> dict[str, Any]:
     Returns
     -------
     dict
-        Part -> ``n``, the metrics of :data:`fer_core.evaluation.bootstrap.OVERALL`, ``intervals`` (metric ->
-        [low, high], 95 % bootstrap), ``per_class`` (class -> precision, recall, f1, support, and the intervals of the
-        first three) and ``confusion`` (7 lists of 7 counts, rows are labels).
+        Part -> its figures, as :func:`fer_core.evaluation.metrics.summarise` returns them.
     """
     return {part: part_figures(stored, part) for part in PARTS}
 
@@ -114,23 +112,7 @@ def part_figures(stored: Predictions, part: str) -> dict[str, Any]:
     from fer_core.evaluation import metrics
 
     rows = stored.select(cast("Selection", part), leaked=leaked())
-    summary = metrics.summarise(rows.labels, rows.proba)
-    return {
-        "n": summary["n"],
-        **{name: summary[name]["value"] for name in OVERALL},
-        "intervals": {name: [summary[name]["low"], summary[name]["high"]] for name in OVERALL},
-        "per_class": {emotion: _class_figures(summary["per_class"][emotion]) for emotion in EMOTIONS},
-        "confusion": summary["confusion"],
-    }
-
-
-def _class_figures(scores: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "support": scores["support"],
-        "predicted": scores["predicted"],
-        **{name: scores[name]["value"] for name in PER_CLASS},
-        "intervals": {name: [scores[name]["low"], scores[name]["high"]] for name in PER_CLASS},
-    }
+    return metrics.summarise(rows.labels, rows.proba)
 
 
 def _ferplus(card: ModelCard, stored: Any, votes_file: Path | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ matrices: tests hold these to what it returns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,8 @@ from fer_core.labels import EMOTIONS, N_CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fer_core.evaluation.bootstrap import Estimate
 
     FloatArray = NDArray[np.float64]
 
@@ -179,10 +182,10 @@ def summarise(
     Returns
     -------
     dict
-        ``n``; ``accuracy``, ``macro_f1``, ``balanced_accuracy``, ``log_loss`` (nats), ``brier`` (0-2) and ``ece``, each
-        ``{"value", "low", "high"}``; ``per_class``: class name -> ``precision``, ``recall``, ``f1`` (likewise),
-        ``support`` and ``predicted``; ``confusion`` (7 lists of 7 counts). A score without a denominator is ``None``.
-        Numbers are rounded to six digits, so that they are the same on every machine.
+        As in a card: ``n``; ``accuracy``, ``macro_f1``, ``balanced_accuracy``, ``log_loss`` (nats), ``brier`` (0-2) and
+        ``ece``; ``intervals`` (metric -> [low, high]); ``per_class``: class name -> ``precision``, ``recall``, ``f1``,
+        their ``intervals``, ``support`` and ``predicted``; ``confusion`` (7 lists of 7 counts, rows are labels). A
+        score without a denominator is ``None``. Numbers are rounded to six digits: the same on every machine.
 
     Raises
     ------
@@ -198,17 +201,27 @@ def summarise(
     estimates = bootstrap.metric_intervals(labels, proba, resamples=resamples, seed=seed)
     confusion = confusion_matrix(labels, proba.argmax(axis=1))
     scores = class_scores(confusion)
-    summary: dict[str, Any] = {"n": len(labels)}
-    for name in bootstrap.OVERALL:
-        summary[name] = estimates[name].as_dict()
-    per_class: dict[str, dict[str, Any]] = {}
-    for k, emotion in enumerate(EMOTIONS):
-        per_class[emotion] = {name: estimates[name].at(k).as_dict() for name in bootstrap.PER_CLASS}
-        per_class[emotion]["support"] = int(scores.support[k])
-        per_class[emotion]["predicted"] = int(scores.predicted[k])
-    summary["per_class"] = per_class
-    summary["confusion"] = confusion.tolist()
-    return summary
+    return {
+        "n": len(labels),
+        **_figures({name: estimates[name] for name in bootstrap.OVERALL}),
+        "per_class": {
+            emotion: {
+                **_figures({name: estimates[name].at(k) for name in bootstrap.PER_CLASS}),
+                "support": int(scores.support[k]),
+                "predicted": int(scores.predicted[k]),
+            }
+            for k, emotion in enumerate(EMOTIONS)
+        },
+        "confusion": confusion.tolist(),
+    }
+
+
+def _figures(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    found = {name: estimate.as_dict() for name, estimate in estimates.items()}
+    return {
+        **{name: figure["value"] for name, figure in found.items()},
+        "intervals": {name: [figure["low"], figure["high"]] for name, figure in found.items()},
+    }
 
 
 def rounded(value: float | np.floating[Any]) -> float | None:

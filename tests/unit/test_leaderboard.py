@@ -113,13 +113,13 @@ def test_figures_with_the_mirror_image_that_a_card_holds_are_not_computed_again(
 
 def test_the_figures_of_a_line_are_those_of_the_metrics():
     rows = toy_predictions(MATRIX, ("private",))
-    made = leaderboard._figures_of(rows)
-    assert set(made) == {"accuracy", "low", "high", "macro_f1", "disgust_recall", "ece"}
     summary = metrics.summarise(rows.labels, rows.proba)
+    made = leaderboard._figures(summary)
+    assert set(made) == {"accuracy", "low", "high", "macro_f1", "disgust_recall", "ece"}
     assert made["accuracy"] == pytest.approx(58 / 80)
-    assert (made["low"], made["high"]) == (summary["accuracy"]["low"], summary["accuracy"]["high"])
+    assert [made["low"], made["high"]] == summary["intervals"]["accuracy"]
     assert made["disgust_recall"] == pytest.approx(2 / 10)
-    assert made["ece"] == summary["ece"]["value"]
+    assert made["ece"] == summary["ece"]
     # F1 = 2 hits / (labels + answers), in the order of MATRIX
     f1 = [16 / 24, 4 / 12, 10 / 15, 38 / 41, 16 / 23, 12 / 20, 20 / 25]
     assert made["macro_f1"] == pytest.approx(sum(f1) / 7, abs=1e-6)
@@ -206,11 +206,9 @@ def test_the_line_of_an_ensemble_has_the_figures_of_the_mixed_scores(tmp_path):
         return answers("private", *rows)
 
     # alone, the first answers 3 of 5 rightly and the second 3; equal weights, which make .45 of .550, would, too
-    for rows in (part(first), part(second)):
-        assert leaderboard._figures_of(rows)["accuracy"] == pytest.approx(3 / 5)
-    assert leaderboard._figures_of(replace(part(first), proba=(part(first).proba + part(second).proba) / 2))[
-        "accuracy"
-    ] == pytest.approx(3 / 5)
+    truth, equal = part(first).labels, (part(first).proba + part(second).proba) / 2
+    for proba in (part(first).proba, part(second).proba, equal):
+        assert metrics.summarise(truth, proba)["accuracy"] == pytest.approx(3 / 5)
     row = leaderboard.ensemble_row(Ensemble((one, other), (5 / 8, 3 / 8)), "private", [part(first), part(second)])
     assert row.accuracy == pytest.approx(4 / 5)
     assert row.low <= 4 / 5 <= row.high

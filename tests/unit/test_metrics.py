@@ -158,11 +158,13 @@ def test_the_summary_holds_every_metric_with_an_interval_around_it():
     labels, proba = random_case()
     summary = metrics.summarise(labels, proba, resamples=200)
     for name in ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "brier"):
-        figure = summary[name]
-        assert figure["low"] < figure["value"] < figure["high"], name
-    assert summary["ece"]["low"] < summary["ece"]["high"]
+        low, high = summary["intervals"][name]
+        assert low < summary[name] < high, name
+    low, high = summary["intervals"]["ece"]
+    assert low < high
     happy = summary["per_class"]["happy"]
-    assert happy["recall"]["low"] < happy["recall"]["value"] < happy["recall"]["high"]
+    low, high = happy["intervals"]["recall"]
+    assert low < happy["recall"] < high
     assert happy["support"] == int((labels == 3).sum())
     assert tuple(summary["per_class"]) == EMOTIONS
     assert np.sum(summary["confusion"]) == summary["n"] == 400
@@ -173,8 +175,10 @@ def test_a_score_without_a_denominator_is_none_and_the_summary_is_json():
     proba[:, 1] = 0
     proba /= proba.sum(axis=1, keepdims=True)
     summary = metrics.summarise(labels, proba, resamples=20)
-    assert summary["per_class"]["disgust"]["precision"] == {"value": None, "low": None, "high": None}
-    assert summary["per_class"]["disgust"]["recall"]["value"] == 0
+    disgust = summary["per_class"]["disgust"]
+    assert disgust["precision"] is None
+    assert disgust["intervals"]["precision"] == [None, None]
+    assert disgust["recall"] == 0
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
