@@ -1,6 +1,7 @@
 """What a network wants to be fed: data in its model card, executed by one function.
 
-Training, serving, evaluation and explanation all call :func:`preprocess`; no other place scales or resizes a face.
+Serving, evaluation and explanation all call :func:`preprocess`. Training does the same in two places of its own: the
+resize in the warp of :func:`fer_core.training.augmentation.augment`, the scaling in the graph of its step.
 """
 
 from __future__ import annotations

@@ -213,7 +213,6 @@ _ADJUSTED: Final = (
 
 def card_text(card: ModelCard) -> str:
     """Return the README of a model folder, every figure from the card."""
-    recipe = card.training
     lines = [
         f"# {card.name}",
         "",
@@ -221,9 +220,9 @@ def card_text(card: ModelCard) -> str:
         "",
         f"- Architecture `{card.architecture}`, {card.parameters:,} parameters; input {card.input.height}x"
         f"{card.input.width}, {card.input.channels} channel{'s' if card.input.channels > 1 else ''}.",
-        f"- Recipe `{recipe['name']}` ({recipe['protocol']}), seed {recipe['seed']}: {_course(recipe)}.",
+        *_course(card),
         f"- Temperature {card.temperature:.3f}, fitted on validation.",
-        *(() if "tau" not in recipe else (_ADJUSTED.format(tau=recipe["tau"]),)),
+        *(() if "tau" not in card.training else (_ADJUSTED.format(tau=card.training["tau"]),)),
         f"- Licence of the weights: {card.license}. {card.notice}",
         *(() if WEIGHTS_FILE in card.files else ("- Only its predictions are kept, not its weights.",)),
         "",
@@ -274,14 +273,23 @@ def card_text(card: ModelCard) -> str:
     return "\n".join(lines)
 
 
-def _course(recipe: Mapping[str, Any]) -> str:
-    if recipe.get("members"):
-        parts = [f"{share:g} of `{name}`" for share, name in zip(recipe["shares"], recipe["members"], strict=True)]
-        return f"nothing is trained; a mean of weights, {', '.join(parts)}"
-    kept = f"kept epoch {recipe['kept_epoch']} of {recipe['epochs_run']}"
-    if recipe.get("initial_weights"):
-        return f"{kept}; goes on from the weights `{recipe['initial_weights']}`"
-    return f"{kept}; backbone weights `{recipe['build']['backbone_weights']}`"
+def _course(card: ModelCard) -> list[str]:
+    """Return the line on how a model came about; none if it was trained by another program."""
+    from fer_core.ablation import recipe_of
+
+    recipe, training = recipe_of(card), card.training
+    if recipe is None:
+        return []
+    if recipe.members:
+        parts = [f"{share:g} of `{name}`" for share, name in zip(recipe.shares, recipe.members, strict=True)]
+        course = f"nothing is trained; a mean of weights, {', '.join(parts)}"
+    else:
+        course = f"kept epoch {training['kept_epoch']} of {training['epochs_run']}; " + (
+            f"goes on from the weights `{recipe.initial_weights}`"
+            if recipe.initial_weights
+            else f"backbone weights `{recipe.build.backbone_weights}`"
+        )
+    return [f"- Recipe `{recipe.name}` ({recipe.protocol}), seed {recipe.seed}: {course}."]
 
 
 def _with_mirror(figures: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ def average(recipe: Recipe, models_dir: Path) -> Run:
     """Return a network whose every weight is a mean of its members', biases and running statistics included.
 
     Networks that went on from one start lie in one valley of the loss, and what is between them is often better than
-    either; it costs nothing when it is used ("model soups", Wortsman et al. 2022, arXiv:2203.05482).
+    either; it costs nothing when it is used ("model soups", Wortsman et al. 2022, arXiv:2203.05482). A member that
+    helps rare classes by its last bias brings its share of that along; a recipe that is `adjusted` itself adds to it.
 
     Parameters
     ----------

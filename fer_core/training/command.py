@@ -42,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from fer_core.training.words import words_for
 
     recipe = get_recipe(args.network.replace("-", "_"), args.recipe)
-    names = ("backbone_weights", "initial_weights", "epochs", "seed")
-    changes = {name: getattr(args, name) for name in names}
+    changes = {name: getattr(args, name) for name in ("backbone_weights", "initial_weights", "seed")}
     recipe = recipe.with_overrides(**{k: v for k, v in changes.items() if v is not None})
+    if args.epochs is not None:
+        recipe = recipe.lasting(args.epochs)
     words = words_for(recipe)  # before hours of training, not after
     settings = Settings.from_environment()
     dataset = fer2013.open_dataset(args.data, settings=settings)

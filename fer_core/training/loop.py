@@ -2,18 +2,22 @@
 
 All randomness of an epoch comes from (seed, epoch, batch), and the state of the random layers is set from (seed, epoch)
 at its start. A checkpoint after each epoch therefore holds all there is to know: weights, optimizer, running average,
-epoch and history. It is written aside and renamed, so a kill at any moment leaves the last complete one.
+epoch and history, and what tells the images and targets from others. It is written aside and renamed, so a kill at any
+moment leaves the last complete one; what else is written after an epoch follows from it and is written again.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import queue
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
     Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
     """Faces (N, size, size), targets (N, 7), and the weight of each face in its mixture (N,)."""
+
+_ANEW = "Choose another folder (--run), or delete it to start anew."
 
 PREFETCH = 6
 EVALUATION_BATCH = 128
@@ -132,7 +138,8 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
     Raises
     ------
     TrainingError
-        If the folder holds a run of another recipe, or the network cannot be built.
+        If the folder holds a run of another recipe or on other data, files of it are missing or damaged, or the network
+        cannot be built.
     """
     import keras
 
@@ -140,10 +147,12 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
     claim(directory, recipe)
     keras.utils.set_random_seed(recipe.seed)
     checkpoint = directory / "checkpoint.npz"
-    history = saved_history(checkpoint) if checkpoint.exists() else []
+    seen = fingerprint(data)
+    history = saved_history(checkpoint, seen) if checkpoint.exists() else []
     trainer = Trainer(build_network(recipe, recipe.size_in(len(history))), recipe, data)
     if history:
         trainer.restore(checkpoint)
+        _record(directory, trainer, history)
     for epoch in range(len(history), recipe.epochs):
         if _stopped(history, recipe):
             break
@@ -152,16 +161,38 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
             trainer = Trainer(build_network(recipe, recipe.size_in(epoch)), recipe, data)
             trainer.take(state)
         history.append(trainer.epoch(epoch, quiet=quiet, left=time_left(history, recipe)))
-        if _best(history, recipe) == epoch:
-            _save(directory / "best.npz", trainer.kept_weights(), {"epoch": epoch})
-        _save(checkpoint, trainer.state(), {"history": history})
-        write_history(directory / "history.csv", history)
+        _save(checkpoint, trainer.state(), {"history": history, "data": seen})
+        _record(directory, trainer, history)
     kept = _best(history, recipe)
     network = build_network(replace(recipe, precision="float32"), recipe.build.size)
-    with np.load(directory / "best.npz") as best:
+    path = directory / "best.npz"
+    with _reading(path, f"{path} does not hold the weights of the best epoch"), np.load(path) as best:
+        found = json.loads(str(best["meta"]))["epoch"]
+        if found != kept:
+            raise ValueError(f"it has those of epoch {found + 1}, not {kept + 1}; delete {directory} to start anew")
         for index, variable in enumerate(network.model.variables):
             variable.assign(best[f"{index:04d}"])
     return Run(network, recipe, history, kept)
+
+
+def fingerprint(data: TrainingData) -> dict[str, Any]:
+    """Return what tells these images, labels and targets from others, as plain JSON values.
+
+    Of the targets, which may have been computed, it is the sum of squares of each class.
+    """
+    digest = hashlib.sha256()
+    for array in (data.train_images, data.train_labels, data.val_images, data.val_labels):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    squares = np.square(data.train_targets, dtype=np.float64).sum(axis=0)
+    return {"images": digest.hexdigest(), "targets": squares.tolist()}
+
+
+def _record(directory: Path, trainer: Trainer, history: list[dict[str, float]]) -> None:
+    """Write what follows from the last checkpoint: the weights of its epoch if it is the best, and the history."""
+    epoch = len(history) - 1
+    if _best(history, trainer.recipe) == epoch:
+        _save(directory / "best.npz", trainer.kept_weights(), {"epoch": epoch})
+    write_history(directory / "history.csv", history)
 
 
 def time_left(history: list[dict[str, float]], recipe: Recipe) -> str:
@@ -211,10 +242,11 @@ def claim(directory: Path, recipe: Recipe) -> None:
         with replacing(path) as aside:
             aside.write_text(json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n")
     # Read, not compared as text: a field that recipes got since then has its default.
-    elif Recipe.from_json(json.loads(path.read_text())) != recipe:
-        raise TrainingError(
-            f"{directory} holds a run of another recipe. Choose another folder (--run), or delete it to start anew."
-        )
+    else:
+        with _reading(path, f"{path} holds no recipe"):
+            found = json.loads(path.read_text())
+        if Recipe.from_json(found) != recipe:
+            raise TrainingError(f"{directory} holds a run of another recipe. {_ANEW}")
 
 
 def _comparable(history: list[dict[str, float]], recipe: Recipe) -> range:
@@ -228,7 +260,7 @@ def _best(history: list[dict[str, float]], recipe: Recipe) -> int:
 
 
 def _stopped(history: list[dict[str, float]], recipe: Recipe) -> bool:
-    if not recipe.patience or not history:
+    if not recipe.patience or len(history) <= recipe.small_epochs:
         return False
     best = min(_comparable(history, recipe), key=lambda i: history[i]["val_loss"])
     return len(history) - 1 - best >= recipe.patience
@@ -440,24 +472,44 @@ class Trainer:
         TrainingError
             If it is not one of this network.
         """
-        try:
-            with np.load(path) as saved:
-                self.take(saved)
-        except (KeyError, ValueError, OSError) as error:
-            raise TrainingError(f"The checkpoint {path} does not fit this network: {error}") from error
+        with _reading(path, f"The checkpoint {path} does not fit this network"), np.load(path) as saved:
+            self.take(saved)
 
 
-def saved_history(path: Path) -> list[dict[str, float]]:
+def saved_history(path: Path, seen: Mapping[str, Any]) -> list[dict[str, float]]:
     """Return the history that a checkpoint holds.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    seen
+        :func:`fingerprint` of the data that the run would go on with.
 
     Raises
     ------
     TrainingError
-        If it is not a checkpoint.
+        If it is not a checkpoint, or one of a run on other data.
     """
+    with _reading(path, f"{path} is not a checkpoint of this program"), np.load(path) as saved:
+        meta = json.loads(str(saved["meta"]))
+        history: list[dict[str, float]] = meta["history"]
+        before = meta.get("data", seen)
+        same = before["images"] == seen["images"] and np.allclose(before["targets"], seen["targets"], rtol=1e-5)
+    if not same:
+        raise TrainingError(
+            f"{path.parent} holds a run on other images or targets: FER2013 from another source, or teachers that were "
+            f"trained anew since. {_ANEW}"
+        )
+    return history
+
+
+@contextmanager
+def _reading(path: Path, sentence: str) -> Iterator[None]:
+    """Turn what goes wrong while a file of a run is read into a :class:`TrainingError` that begins with `sentence`."""
     try:
-        with np.load(path) as saved:
-            history: list[dict[str, float]] = json.loads(str(saved["meta"]))["history"]
-            return history
-    except (KeyError, ValueError, OSError) as error:
-        raise TrainingError(f"{path} is not a checkpoint of this program: {error}") from error
+        yield
+    except FileNotFoundError as error:
+        raise TrainingError(f"{sentence}: there is no {path.name}. Copy the whole folder of a run.") from error
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{sentence}: {error}.") from error

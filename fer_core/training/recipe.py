@@ -14,6 +14,9 @@ from fer_core.settings import ROOT
 
 LOSSES: Final = ("plain", "class_weighted", "logit_adjusted")
 
+MAX_SEED: Final = 4_000_000_000
+"""NumPy takes seeds below 2**32, and each random layer adds its number to it."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -36,8 +39,8 @@ class Augmentation:
     brightness
         Largest added grey value, 0-255.
     patch_probability, patch
-        How often a square is painted over with a random grey, and its smallest and largest side as a fraction
-        (random erasing, Zhong et al. 2017, arXiv:1708.04896).
+        How often a rectangle is painted over with a random grey, and the smallest and largest of its sides as a
+        fraction of the face's (random erasing, Zhong et al. 2017, arXiv:1708.04896).
     """
 
     mirror: float = 0.0
@@ -108,9 +111,9 @@ class Recipe:
     ships
         ``"all"``, or ``"predictions"``: a model folder without weights and graph, for models that are only compared.
     adjusted
-        Whether rare classes are helped after training: tau times the logarithm of each class's share of Training is
-        taken off its last bias, with the tau that has the highest macro-F1 on validation (Menon et al. 2021, section
-        4.1).
+        Whether rare classes are helped after training: temperature times tau times the logarithm of each class's share
+        of Training is taken off its last bias, with the temperature fitted to validation and the tau that then has the
+        highest macro-F1 there (Menon et al. 2021, section 4.1).
     seed
         Of everything random.
     """
@@ -174,6 +177,10 @@ class Recipe:
             raise TrainingError("Every member needs a share, and the shares must add up to one.")
         if self.small_epochs and self.small_size < 1:
             raise TrainingError(f"small_epochs is {self.small_epochs}, so small_size must be a size in px.")
+        if self.small_epochs >= self.epochs:
+            raise TrainingError(f"small_epochs is {self.small_epochs} of {self.epochs}: the last must be at full size.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise TrainingError(f"seed is {self.seed}; it must be between 0 and {MAX_SEED:,}.")
         if self.protocol == "frozen":
             wrong = [f"{name} = {value!r}" for name, value in _FROZEN.items() if getattr(self, name) != value]
             if wrong:
@@ -211,8 +218,12 @@ class Recipe:
             for name in ("teachers", "members", "shares"):
                 data[name] = tuple(data.get(name, ()))
             return cls(**data)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise TrainingError(f"This recipe cannot be read: {error}.") from error
+
+    def lasting(self, epochs: int) -> Recipe:
+        """Return a copy of so many epochs, in which the stage at the small input has the same part of them."""
+        return replace(self, epochs=epochs, small_epochs=self.small_epochs * epochs // self.epochs)
 
     def with_overrides(self, **changes: Any) -> Recipe:
         """Return a copy with some fields changed; a name of :class:`BuildOptions` changes that part."""
@@ -310,7 +321,7 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
 
 
 TEACHERS: Final = ("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-improved")
-"""Who teaches ``flagship_distilled`` and the networks that start from scratch."""
+"""Who teaches, but for ``flagship_taught``, which has two more."""
 
 _TAUGHT: Final[dict[str, Any]] = {
     "weight_decay": 5e-2,
@@ -323,7 +334,7 @@ _TAUGHT: Final[dict[str, Any]] = {
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
-        # Networks without weights to start from are taught: soft targets say more of an image than its label does.
+        # Taught: soft targets say more of an image than its label does, to a network from scratch above all.
         "improved": _improved(
             "custom_cnn",
             epochs=28,

@@ -114,7 +114,7 @@ WORDS: Final[dict[str, Words]] = {
         name="Flagship, distilled",
         summary=f"Goes on from the flagship's weights, up to 128 px, and learns from more than labels: {_TAUGHT}",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} {_VOTES}",
+        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-taught": Words(
         name="Flagship, taught from the start",
@@ -122,7 +122,7 @@ WORDS: Final[dict[str, Words]] = {
         "layer, up to 128 px: eight tenths of each target are what five models trained here and the votes of ten "
         "people (FER+) say of the label.",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} {_VOTES}",
+        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-averaged": Words(
         name="Flagship, averaged",

@@ -16,8 +16,8 @@ from fer_core.training.recipe import RECIPES
 CASES = [(a, n) for a, recipes in sorted(RECIPES.items()) for n in sorted(recipes)]
 
 
-def test_every_network_has_recipes_and_every_recipe_a_network() -> None:
-    assert set(RECIPES) == set(TABLE)
+def test_every_recipe_has_a_network_and_every_network_with_recipes_both() -> None:
+    assert set(RECIPES) <= set(TABLE)
     for recipes in RECIPES.values():
         assert {"report", "improved"} <= set(recipes)
 

@@ -26,7 +26,6 @@ from tests.toy import make_toy_model
 from tests.toy_predictions import MATRIX, OTHER, make_evaluated_model, toy_predictions
 
 MODELS = ROOT / "models"
-BUILD = {"backbone_weights": "none"}
 CARDS = load_registry(MODELS).cards
 README = (ROOT / "README.md").read_text()
 
@@ -61,12 +60,7 @@ def test_a_model_without_predictions_keeps_its_card_and_does_not_stop_the_others
 ) -> None:
     monkeypatch.delenv("FERPLUS_CSV", raising=False)  # it knows the images of FER2013, not those of a toy
     make_toy_model(tmp_path, "elsewhere", accuracy=0.99)
-    make_evaluated_model(
-        tmp_path,
-        "toy",
-        mirror=OTHER,
-        training={"name": "t", "protocol": "finetune", "seed": 1, "kept_epoch": 1, "epochs_run": 1, "build": BUILD},
-    )
+    make_evaluated_model(tmp_path, "toy", mirror=OTHER)  # and of no recipe of this program
     assert main(["evaluate", "--models", str(tmp_path)]) == 0
     assert "elsewhere has no stored predictions" in capsys.readouterr().err
     assert main(["evaluate", "--check", "--models", str(tmp_path)]) == 0
@@ -74,7 +68,9 @@ def test_a_model_without_predictions_keeps_its_card_and_does_not_stop_the_others
     both = compare.with_mirror(toy_predictions(MATRIX), toy_predictions(OTHER)).select("private")
     expected = float((both.predicted == both.labels).mean())
     assert card.metrics["private_mirror"]["accuracy"] == pytest.approx(expected, abs=1e-6)
-    assert f"accuracy {expected:.4f} (" in (card.directory / "README.md").read_text().partition("mirror image")[2]
+    text = (card.directory / "README.md").read_text()
+    assert f"accuracy {expected:.4f} (" in text.partition("mirror image")[2]
+    assert "Recipe" not in text
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)

@@ -243,6 +243,31 @@ def test_every_recipe_has_words_and_one_nobody_described_cannot_be_shipped() -> 
         words_for(Recipe("mobilenet", "unheard-of"))
 
 
+TENTHS = {0.7: "seven tenths", 0.8: "eight tenths"}
+
+
+@pytest.mark.parametrize(
+    "recipe", [r for recipes in RECIPES.values() for r in recipes.values()], ids=lambda r: r.run_id
+)
+def test_words_say_of_teachers_votes_mixup_and_averages_what_the_recipe_says(recipe: Recipe) -> None:
+    from fer_core.training.words import words_for
+
+    words = words_for(started(recipe))
+    assert ("The models that taught it" in words.notice) == bool(recipe.teachers)
+    learnt_from_votes = recipe.teachers or recipe.targets == "ferplus" or recipe.protocol == "averaged"
+    assert ("FER+" in words.notice) == bool(learnt_from_votes)
+    assert [share for share, said in TENTHS.items() if said in words.summary] == [recipe.teacher_share] * bool(
+        recipe.teachers
+    )
+    for said, true in {
+        "mixup": recipe.mixup > 0,
+        "label smoothing": recipe.label_smoothing > 0,
+        "running average": recipe.ema > 0,
+        "report's own protocol": recipe.name == "report",
+    }.items():
+        assert true or said not in words.summary, said
+
+
 def started(recipe: Recipe) -> Recipe:
     """Return a recipe with a file of weights if its card says that it starts from some."""
     from fer_core.training.words import WORDS

@@ -106,6 +106,63 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(unkilled: Path, tm
 
 
 @pytest.mark.train
+@pytest.mark.parametrize("lost", ["history.csv", "best.npz"])
+def test_what_a_kill_after_the_last_checkpoint_left_unwritten_is_written_again(
+    tmp_path: Path, toy: Recipe, lost: str
+) -> None:
+    from fer_core.training.loop import train
+
+    toy = replace(toy, epochs=2, selection="loss")
+    whole = train(toy, toy_data(), tmp_path, quiet=True)
+    lines = (tmp_path / "history.csv").read_text()
+    (tmp_path / lost).unlink()
+    again = train(toy, toy_data(), tmp_path, quiet=True)
+    assert (tmp_path / "history.csv").read_text() == lines
+    assert whole.kept_epoch == again.kept_epoch == 1, "the last epoch is the best, so that a checkpoint holds it"
+    for a, b in zip(whole.network.model.variables, again.network.model.variables, strict=True):
+        np.testing.assert_array_equal(a.value, b.value)
+
+
+@pytest.mark.train
+def test_a_run_without_the_weights_of_its_best_epoch_says_so(tmp_path: Path, toy: Recipe) -> None:
+    from fer_core.training.loop import _save, saved_history, train
+
+    toy = replace(toy, epochs=2)
+    data = toy_data()
+    train(toy, data, tmp_path, quiet=True)
+    with np.load(tmp_path / "checkpoint.npz") as saved:
+        arrays, meta = dict(saved), json.loads(str(saved["meta"]))
+    del arrays["meta"]
+    for row, accuracy in zip(meta["history"], (0.9, 0.1), strict=True):
+        row["val_accuracy"] = accuracy  # the first epoch is the best, and the checkpoint is of the second
+    _save(tmp_path / "checkpoint.npz", arrays, meta)
+    _save(tmp_path / "best.npz", arrays, {"epoch": 1})
+    with pytest.raises(TrainingError, match="it has those of epoch 2, not 1"):
+        train(toy, data, tmp_path, quiet=True)
+    (tmp_path / "best.npz").unlink()
+    with pytest.raises(TrainingError, match=r"there is no best\.npz"):
+        train(toy, data, tmp_path, quiet=True)
+    for damaged in (b"", b"PK\x03\x04 half a checkpoint"):
+        (tmp_path / "checkpoint.npz").write_bytes(damaged)
+        with pytest.raises(TrainingError, match="not a checkpoint"):
+            saved_history(tmp_path / "checkpoint.npz", {})
+
+
+@pytest.mark.train
+def test_a_run_goes_on_with_the_data_that_it_began_with_only(tmp_path: Path, toy: Recipe) -> None:
+    from fer_core.training.loop import train
+
+    data = toy_data()
+    train(toy, data, tmp_path, quiet=True)
+    train(toy, replace(data, train_targets=data.train_targets * (1 + 1e-7)), tmp_path, quiet=True)
+    other_order = replace(data, train_images=data.train_images[::-1], train_labels=data.train_labels[::-1])
+    other_teachers = replace(data, train_targets=0.9 * data.train_targets + 0.1 / 7)
+    for other in (other_order, other_teachers):
+        with pytest.raises(TrainingError, match="other images or targets"):
+            train(toy, other, tmp_path, quiet=True)
+
+
+@pytest.mark.train
 def test_a_stage_starts_from_the_weights_of_the_one_before_at_any_size(tmp_path: Path, toy: Recipe) -> None:
     from fer_core.training.loop import build_network, train
 
@@ -168,6 +225,8 @@ def test_only_epochs_at_the_input_size_of_the_last_one_compete(toy: Recipe) -> N
     assert [_best(history[:count], grows) for count in range(1, 6)] == [0, 0, 2, 3, 3]
     assert not _stopped(history[:4], grows)
     assert _stopped([*history, history[-1]], grows)
+    grows = replace(grows, small_epochs=6)
+    assert not _stopped([*history, history[-1]], grows), "a run does not end before its input has grown"
 
 
 def test_the_time_left_counts_larger_inputs_by_their_area(toy: Recipe) -> None:
@@ -250,6 +309,10 @@ def test_a_folder_with_another_recipe_is_refused(tmp_path: Path) -> None:
     claim(tmp_path, get_recipe("mobilenet", "report"))  # fields that recipes got since then have their defaults
     with pytest.raises(TrainingError, match="another recipe"):
         claim(tmp_path, get_recipe("mobilenet", "flagship"))
+    for damaged in ("", "{}", '{"build": {}, "augmentation": "mirror"}'):
+        path.write_text(damaged)
+        with pytest.raises(TrainingError, match=r"holds no recipe|cannot be read"):
+            claim(tmp_path, get_recipe("mobilenet", "report"))
 
 
 def test_every_recipe_survives_json_and_stands_under_its_own_name() -> None:
@@ -266,6 +329,15 @@ def test_overrides_reach_the_build_options_too() -> None:
     assert recipe.build.head == "report"
 
 
+def test_a_shorter_run_reaches_the_full_input_too() -> None:
+    recipe = Recipe("mobilenet", "x", epochs=25, small_size=96, small_epochs=16)
+    assert [(short.epochs, short.small_epochs) for short in map(recipe.lasting, (50, 5, 1))] == [
+        (50, 32),
+        (5, 3),
+        (1, 0),
+    ]
+
+
 def test_unknown_names_are_answered_with_what_there_is() -> None:
     with pytest.raises(TrainingError, match="mobilenet"):
         get_recipe("alexnet", "report")
@@ -275,6 +347,11 @@ def test_unknown_names_are_answered_with_what_there_is() -> None:
         Recipe("mobilenet", "x", loss="hinge")
     with pytest.raises(TrainingError, match="small_size must be"):
         Recipe("mobilenet", "x", small_epochs=2)
+    with pytest.raises(TrainingError, match="small_epochs is 2 of 2"):
+        Recipe("mobilenet", "x", small_size=32, small_epochs=2, epochs=2)
+    for seed in (-1, 2**32):
+        with pytest.raises(TrainingError, match=f"seed is {seed}"):
+            Recipe("mobilenet", "x", seed=seed)
     with pytest.raises(TrainingError, match="precision = 'float32'"):
         get_recipe("mobilenet", "report").with_overrides(precision="mixed_bfloat16", mixup=0.2)
     with pytest.raises(TrainingError, match="no warm-up"):
@@ -335,7 +412,7 @@ def test_augmentation_that_changes_nothing_is_the_resize_that_serving_does() -> 
     faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48), dtype=np.uint8)
     spec = InputSpec(height=96, width=96, channels=1, mean=(0.0,), std=(1.0,))
     plain = augment(faces, 96, Augmentation(), np.random.default_rng(0))
-    assert np.abs(plain.astype(float) - preprocess(faces, spec)[..., 0]).max() <= 8
+    assert np.abs(plain.astype(float) - preprocess(faces, spec)[..., 0]).max() <= 1
 
 
 def test_a_certain_mirror_is_the_image_from_right_to_left() -> None:
