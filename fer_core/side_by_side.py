@@ -62,10 +62,12 @@ def in_words(table: Sequence[Network]) -> str:
     if gains:
         ahead = sum(gain > 0 for gain in gains)
         who = f"all {ahead}" if ahead == len(gains) else f"{ahead} of {len(gains)}"
-        parts.append(
-            f"By the better recipe {who} networks that were trained by both are ahead of the report’s protocol: "
-            f"{min(gains):+.1f} to {max(gains):+.1f} points."
-        )
+        who += " networks that were trained by both are"
+        points = f"{min(gains):+.1f} to {max(gains):+.1f}"
+        if len(gains) == 1:
+            who = f"the one network that was trained by both is{'' if ahead else ' not'}"
+            points = f"{gains[0]:+.1f}"
+        parts.append(f"By the better recipe {who} ahead of the report’s protocol: {points} points.")
     rebuilt = [(network, network.rebuilt) for network in table if network.rebuilt is not None]
     if rebuilt:
         inside = [network.name for network, row in rebuilt if _covers(row, network.claim)]

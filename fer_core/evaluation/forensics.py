@@ -1,8 +1,8 @@
 """What a published report can and cannot be: findings from its own numbers, with the arithmetic.
 
 Each finding is one of two kinds, and says which. An **exact identity** is broken for every number that would have been
-printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, the largest over all
-numbers that would have been printed like this. Nothing is concluded from a number looking odd.
+printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, which takes the
+rounding into account. Nothing is concluded from a number looking odd.
 
 Labels and predictions in different orders
     The counts behind the table are those of unrelated labels and predictions, and skill is excluded:
@@ -71,6 +71,12 @@ __all__ = [
     "totals_differ",
 ]
 
+
+_RARE: Final = 1e-3
+"""How improbable a difference between two samples must be for it to be worth saying."""
+
+_DOUBTFUL: Final = 0.05
+"""Below this p-value independence is still possible, but a little skill is as good a reading of the table."""
 
 CONSTANT_SHARE: Final = 0.9
 """A table is called that of a constant answer if at least this share of the predictions must be of one class."""
@@ -188,7 +194,7 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
         Number of test images of each class.
     """
     findings: list[Finding] = []
-    accuracy, recall = overall.accuracy, overall.recall
+    accuracy, recall, f1_printed = overall.accuracy, overall.recall, overall.f1
     if overall.average == "weighted" and recall is not None and not accuracy.may_be(recall.low, recall.high):
         findings.append(
             Finding(
@@ -214,15 +220,29 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
             )
         )
     n = sum(support.values())
-    for name, count in support.items():
-        share = count / n if n else 0.0
-        f1 = 2 * share * share / (1 + share)
-        if overall.f1 is None or not accuracy.may_be(share) or not overall.f1.may_be(f1) or share == 0:
-            continue
+    shares = {name: count / n for name, count in support.items() if count}
+
+    def of_constant(share: float) -> float:
+        return 2 * share * share / (1 + share)
+
+    fitting = [
+        name
+        for name, share in shares.items()
+        if f1_printed is not None
+        and overall.average != "macro"
+        and accuracy.may_be(share)
+        and f1_printed.may_be(of_constant(share))
+    ]
+    # Figures that several classes of about the same size would give are of one of them; the nearest is shown.
+    nearest = min(fitting, key=lambda name: abs(shares[name] - accuracy.value), default=None)
+    if nearest is not None and f1_printed is not None:
+        name, count, share = nearest, support[nearest], shares[nearest]
+        f1 = of_constant(share)
+        others = [f"{other} ({support[other]:,})" for other in fitting if other != name]
         expected = (
             ("accuracy", share, accuracy),
             ("weighted recall", share, recall),
-            ("weighted F1", f1, overall.f1),
+            ("weighted F1", f1, f1_printed),
             ("weighted precision", share * share, overall.precision),
         )
         rows = tuple(
@@ -235,7 +255,8 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
             Finding(
                 code="constant_answer",
                 verdict=f"These are the figures of answering {name} to every image: accuracy {accuracy.in_percent} is "
-                f"the share of {name}, {count:,} of {n:,}.",
+                f"the share of {name}, {count:,} of {n:,}"
+                + (f"; so rounded, they could also be those of {' or '.join(others)}." if others else "."),
                 steps=(
                     f"Share of {name}: {count:,} / {n:,} = {share:.4f} = accuracy and weighted recall.",
                     f"Precision of {name}: {share:.4f}, of the others undefined (0); weighted: {share:.4f}^2 = "
@@ -302,12 +323,19 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
         )
         for k, row in enumerate(report.rows)
     )
-    largest = int(np.argmax(shares))
+    # Of a class that is never predicted the precision says nothing.
+    telling = [row.precision is not None and row.precision.value > 0 for row in report.rows]
+    largest = int(np.argmax(np.where(telling, shares, -1.0)))
     top = report.rows[largest]
     return Finding(
         code="independent_pairing",
-        verdict="This is the table that unrelated labels and predictions give: they were paired in different orders, "
-        "or the model is no better than independent guessing.",
+        verdict=(
+            "This is the table that unrelated labels and predictions give: they were paired in different orders, or "
+            "the model is no better than independent guessing."
+            if pairing.p_independent >= _DOUBTFUL
+            else "This is nearly the table that unrelated labels and predictions give: they were paired in different "
+            f"orders, or the model is hardly better than independent guessing (kappa below {USEFUL_KAPPA})."
+        ),
         steps=(
             f"Share of {top.name}: {top.support:,} / {n:,} = {shares[largest]:.3f}; its precision is {top.precision}. "
             "Of unrelated pairs every precision is the share of its class (columns share and precision).",
@@ -408,6 +436,8 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
         evidence.append(("all rows", fewest, most, low, high))
     if report.accuracy is not None:
         inside = report.accuracy.may_be(low, high)
+        if not inside and claimed.may_be(low, high):
+            return ()  # the rows bear the claim out; that the line does not is a finding of its own
         both = inside and bool(steps)
         alone = f"The line of accuracy, {report.accuracy}, stands for {percent(report.accuracy.low)} to "
         alone += percent(report.accuracy.high)
@@ -426,9 +456,12 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     p_guess = binomial_cdf(n - math.ceil(claimed.low * n - DUST), n, 1 - ceiling) if report.closed else 1.0
     steps += [
         f"Claimed: {claimed.in_percent} of {n:,}, about {claimed.value * n:,.0f} right answers.",
-        f"Even two separate samples of {n:,} images would differ so much with probability {_power_of_ten(p_samples)} "
-        f"({abs(statistic):.1f} standard deviations).",
     ]
+    if p_samples < _RARE:
+        steps.append(
+            f"Even two separate samples of {n:,} images would differ so much with probability "
+            f"{_power_of_ten(p_samples)} ({abs(statistic):.1f} standard deviations)."
+        )
     verdict = (
         f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {claimed.in_percent} are not of the "
         "same model on the same images"
@@ -453,8 +486,6 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
                 ("source", "fewest right answers", "most right answers", "lowest accuracy", "highest accuracy"),
                 (*evidence, ("claim", None, None, claimed.low, claimed.high)),
             ),
-            statistic=abs(statistic),
-            p_value=p_samples,
             limits=limits,
         ),
     )
@@ -526,8 +557,8 @@ def _impossible_rows(report: Report, counts: Counts) -> tuple[Finding, ...]:
                     code="row_impossible",
                     verdict=f"No whole numbers of images give the row of {row.name}.",
                     steps=(
-                        f"Right answers are a whole number near {row.recall} x {row.support:,}, predictions a whole "
-                        f"number near right answers / {row.precision}"
+                        f"Right answers are a whole number near {row.recall or 'nan'} x {row.support:,}, predictions "
+                        f"a whole number near right answers / {row.precision or 'nan'}"
                         + (f" and at most {report.n:,}." if report.closed else "."),
                         "No pair of whole numbers is printed as this precision, recall and F1.",
                     ),
@@ -646,19 +677,49 @@ def _averages(report: Report) -> tuple[Finding, ...]:
 
 def _supports(report: Report, known: Mapping[str, int]) -> tuple[Finding, ...]:
     true = {name.casefold(): count for name, count in known.items()}
-    rows = tuple((row.name, row.support, true.get(row.name.casefold())) for row in report.rows)
+    rows = [(row.name, row.support, true.get(row.name.casefold())) for row in report.rows]
+    if report.complete:
+        here = {row.name.casefold() for row in report.rows}
+        rows += [(name, 0, count) for name, count in known.items() if name.casefold() not in here]
     wrong = [(name, counted, there) for name, counted, there in rows if there is not None and counted != there]
-    if not wrong:
+    strange = [name for name, _, there in rows if there is None]
+    expected = sum(known.values())
+    if strange and report.complete:
+        # Under other names only numbers can be compared.
+        counts = [row.support for row in report.rows]
+        if sorted(counts) == sorted(known.values()):
+            return ()
+        verdict = f"it has {len(counts)} classes and {report.n:,} images, the test set {len(known)} and {expected:,}"
+        if len(counts) == len(known) and report.n == expected:
+            verdict = "it has as many images, but classes of other sizes"
+        steps: tuple[str, ...] = (
+            f"Not the names of the test set's classes: {', '.join(strange)}. So only numbers were compared.",
+            "Sizes in the report: " + ", ".join(f"{count:,}" for count in sorted(counts)) + ".",
+            "Sizes in the test set: " + ", ".join(f"{count:,}" for count in sorted(known.values())) + ".",
+        )
+    elif not wrong:
         return ()
+    else:
+        differ = f"{len(wrong)} class{'' if len(wrong) == 1 else 'es'} differ{'s' if len(wrong) == 1 else ''}"
+        verdict = f"it has {report.n:,} images, the test set {expected:,}, and {differ}"
+        steps = tuple(f"{name}: {mine:,} in the report, {there:,} in the test set." for name, mine, there in wrong)
+        if sorted(counted for _, counted, _ in rows) == sorted(known.values()):
+            return (
+                Finding(
+                    code="supports_differ",
+                    verdict="The classes have the numbers of images that those of the test set have, but under other "
+                    f"names ({differ}): the names are in another order.",
+                    steps=steps,
+                    evidence=Table(("class", "report", "test set"), tuple(rows)),
+                    limits="The rows are of other classes than they say; every figure of a class is that of another.",
+                ),
+            )
     return (
         Finding(
             code="supports_differ",
-            verdict=f"The report was not made on the whole test set: it has {report.n:,} images, the test set "
-            f"{sum(known.values()):,}, and {len(wrong)} classes differ.",
-            steps=tuple(
-                f"{name}: {counted:,} in the report, {there:,} in the test set." for name, counted, there in wrong
-            ),
-            evidence=Table(("class", "report", "test set"), rows),
+            verdict=f"The report was not made on the whole test set: {verdict}.",
+            steps=steps,
+            evidence=Table(("class", "report", "test set"), tuple(rows)),
             limits="Another or a partial test set is no mistake in itself; the figures are not of this one.",
         ),
     )

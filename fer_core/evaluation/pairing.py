@@ -14,10 +14,11 @@ asked of the counts:
 
 1. *Is independence compatible?* The deviations d_c = TP_c - s_c n_c / N have, under independence, the variances
    s_c (N - s_c) n_c (N - n_c) / (N^2 (N - 1)) and covariances s_a s_b n_a n_b / (N^2 (N - 1)); the quadratic form
-   d' S^-1 d is chi-square with K degrees of freedom. Classes with fewer than five expected right answers, where that
-   fails, are tested exactly (hypergeometric) one by one, and the accuracy as a whole once more (one-sided normal, where
-   a weak but honest model shows first). The smallest p-value, times the number of tests, must be at least
-   :data:`INDEPENDENCE_LEVEL`. It is the largest over all numbers that would have been printed like these.
+   d' S^-1 d is chi-square with as many degrees of freedom as S has ranks (K, or 1 of two classes). Classes with fewer
+   than five expected right answers, where that fails, are tested exactly (hypergeometric) one by one, and the accuracy
+   as a whole once more (one-sided normal, where a weak but honest model shows first). The smallest p-value, times the
+   number of tests, must be at least :data:`INDEPENDENCE_LEVEL`. The deviations are the smallest that the rounding
+   leaves room for; S, and which classes are small, are taken at the middle of what it leaves.
 2. *Is a model that looks at the images excluded?* Cohen's kappa, (accuracy - guessing) / (1 - guessing), is 0 for
    guessing and 1 for perfect answers. A result as near to guessing as this one must have a probability of at most
    :data:`USELESS_LEVEL` (binomial) for a model of kappa :data:`USEFUL_KAPPA`, and for one of minus that, which is as
@@ -52,8 +53,8 @@ USELESS_LEVEL: Final = 1e-4
 """Probability with which a model of kappa :data:`USEFUL_KAPPA` may come as near to guessing as one that is accused."""
 
 USEFUL_KAPPA: Final = 0.05
-"""Least skill that is taken for looking at the images. Of FER2013, 30 % accuracy is a kappa of about 0.1 or more; a
-network that trained at all has 0.3 or more."""
+"""Least skill that is taken for looking at the images. Of FER2013, 30 % accuracy is a kappa of 0.07 at least: that of
+who answers happy nearly always. A network that trained at all has 0.3 or more."""
 
 _SMALL: Final = 5.0
 """Expected count below which chi-square is not trusted (Cochran 1954)."""
@@ -98,10 +99,11 @@ class Pairing:
         Bounds that rounding leaves: of the accuracy, of the accuracy of independent answers with the same totals, and
         of Cohen's kappa.
     statistic : float
-        Smallest quadratic form over the rounding; chi-square with `degrees` degrees of freedom under independence.
+        Quadratic form of the smallest deviations over the rounding; chi-square with `degrees` degrees of freedom under
+        independence.
     degrees : int
     p_independent : float
-        Largest p-value of independence over the rounding, corrected for the number of tests.
+        p-value of independence for these deviations, corrected for the number of tests.
     p_skilled : float
         Largest probability of a result as near to guessing as this for a model of kappa :data:`USEFUL_KAPPA`, or of
         minus that.
@@ -134,7 +136,8 @@ def counts_of(report: Report) -> Counts:
 
     For each class every TP with recall = TP / s in the rounding is tried, and for each the n with precision = TP / n
     and F1 = 2 TP / (s + n) in the rounding. TP = 0 goes with any n if precision is printed as 0, and with n = 0 (the
-    precision is undefined) if it is printed as 0, 1 or nan.
+    precision is undefined) if it is printed as 0, 1 or nan. F1 is then 0, or undefined too if there is no image either,
+    and printed as the precision is.
     """
     n = report.n
     # With classes left out, images of those may have been predicted as one of these: no bound follows from N.
@@ -161,6 +164,7 @@ def counts_of(report: Report) -> Counts:
 
     printed_zero = (precision_low <= 0) & ~no_precision
     no_answer_right = (f1_low <= DUST) & (printed_zero | (precision_high >= 1) | no_precision)
+    no_answer_right |= (support == 0) & (f1_high >= 1) & (precision_high >= 1)
     fits &= some | no_answer_right[:, None]
     low = np.where(some, low, 0.0)
     high = np.where(some, high, np.where(printed_zero, most_predictions, 0.0)[:, None])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_CLASSES: Final = 200
-MAX_CELLS: Final = 10_000_000
+MAX_CELLS: Final = 3_000_000
 """Classes times images. Larger reports are refused: the work of checking one grows with both, and a pasted text must
 not stall a page."""
 
@@ -33,11 +33,16 @@ MAX_LINE: Final = 500
 DUST: Final = 1e-9
 """Wider than the rounding of float arithmetic, narrower than any printed digit."""
 
-_NUMBER: Final = r"(\d*\.\d+|nan)"
+_NUMBER: Final = r"(\d*\.\d+(?:\s*%)?|\d+\s*%|nan)"
 _ROW: Final = re.compile(rf"^\s*(\S.*?)\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+(\d+)(?:\.0+)?\s*$", re.IGNORECASE)
 _ACCURACY: Final = re.compile(rf"^\s*accuracy\s+{_NUMBER}\s+(\d+)(?:\.0+)?\s*$", re.IGNORECASE)
-_HEADER: Final = re.compile(r"^\s*precision\s+recall\s+f1[-_ ]?score\s+support\s*$", re.IGNORECASE)
-_AVERAGE: Final = re.compile(r"^(micro|macro|weighted|samples) avg$", re.IGNORECASE)
+_ACCURACY_OF_FRAME: Final = re.compile(rf"^\s*accuracy(?:\s+{_NUMBER}){{4}}\s*$", re.IGNORECASE)
+"""pandas writes the accuracy into all four columns of a report that was asked for with ``output_dict=True``."""
+_HEADER: Final = re.compile(r"\bprecision\s+recall\s+f1[-_ ]?score\s+support\s*$", re.IGNORECASE)
+_AVERAGE: Final = re.compile(r"^(micro|macro|weighted|samples)[ -](?:avg|average|mean)$", re.IGNORECASE)
+_WEIGHTED: Final = re.compile(r"^avg\s*/\s*total$", re.IGNORECASE)
+"""What scikit-learn called the weighted averages before version 0.20."""
+_SUMMARY: Final = re.compile(r"^(?:\w+ )?(?:avg|average|mean|total|overall)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,18 +64,19 @@ class Rounded:
 
     @classmethod
     def parse(cls, text: str) -> Rounded:
-        """Read a proportion as printed, ``"0.20"`` or ``"42.98 %"``.
+        """Read a proportion as printed, ``"0.20"``, ``"42.98 %"``, ``"43 %"`` or ``"0,20"``.
 
         Raises
         ------
         FerError
-            If it is not a number with digits after the point, or not from 0 to 1 (0 to 100 %).
+            If it is not a number with digits after the point or a percent sign, or not from 0 to 1 (0 to 100 %).
         """
-        match = re.fullmatch(r"\s*(\d*)\.(\d+)\s*(%?)\s*", text)
+        match = re.fullmatch(r"\s*(\d*)[.,](\d+)\s*(%?)\s*|\s*(\d+)\s*%\s*", text)
         if match is None:
             raise FerError(f"{text.strip()!r} is not a proportion such as 0.20 or 42.98 %.")
-        digits = len(match[2]) + (2 if match[3] else 0)
-        value = float(f"{match[1] or 0}.{match[2]}") / (100 if match[3] else 1)
+        whole, fraction, of_hundred = match[1] or match[4] or "0", match[2] or "", bool(match[3] or match[4])
+        digits = len(fraction) + (2 if of_hundred else 0)
+        value = float(f"{whole}.{fraction}") / (100 if of_hundred else 1)
         if value > 1:
             raise FerError(f"{text.strip()} is not between 0 and 1: give proportions, or write a percent sign.")
         return cls(value, 0.5 * 10.0**-digits, digits)
@@ -173,9 +179,9 @@ class Report:
 def parse_report(text: str) -> Report:
     """Read the text that ``sklearn.metrics.classification_report`` prints.
 
-    Class names may be any words; numbers may have any number of digits; the accuracy and the averages may be missing.
-    Text above the header is ignored. Of rows without any line below them nobody knows whether they are all: then
-    ``complete`` is False, and what would follow from totals does not.
+    Class names may be any words; numbers may have any number of digits, or be per cent; the accuracy and the averages
+    may be missing. Text above the header is ignored. Of rows without any line below them nobody knows whether they are
+    all: then ``complete`` is False, and what would follow from totals does not.
 
     Raises
     ------
@@ -186,7 +192,7 @@ def parse_report(text: str) -> Report:
         raise FerError(f"This text is too long for a classification report (over {MAX_CHARACTERS:,} characters).")
     lines = text.splitlines()
     # The header is looked for in short lines only: matching a pattern in a very long one takes very long.
-    headers = [index for index, line in enumerate(lines) if len(line) <= MAX_LINE and _HEADER.match(line)]
+    headers = [index for index, line in enumerate(lines) if len(line) <= MAX_LINE and _HEADER.search(line)]
     rows: list[Row] = []
     averages: list[Row] = []
     accuracy: Rounded | None = None
@@ -197,20 +203,28 @@ def parse_report(text: str) -> Report:
             raise FerError(f"A line of this text is too long for a classification report (over {MAX_LINE} characters).")
         if printed := _ACCURACY.match(line):
             accuracy, total = _number(printed[1]), int(printed[2])
+        elif printed := _ACCURACY_OF_FRAME.match(line):
+            accuracy = _number(printed[1])
         elif match := _ROW.match(line):
             name = " ".join(match[1].split())
             row = Row(name, _number(match[2]), _number(match[3]), _number(match[4]), int(match[5]))
             average = _AVERAGE.match(name)
-            if average is None:
-                rows.append(row)
-            elif average[1].lower() in ("macro", "weighted"):
-                averages.append(replace(row, name=name.lower()))
-            else:
+            kind = "weighted" if _WEIGHTED.match(name) else "" if average is None else average[1].lower()
+            if kind in ("macro", "weighted"):
+                averages.append(replace(row, name=f"{kind} avg"))
+            elif kind:
                 complete = False
+            elif rows and _SUMMARY.match(name) and row.support == sum(above.support for above in rows):
+                raise FerError(
+                    f"The line {name!r} is a summary of the rows above. Call it 'macro avg' or 'weighted avg', "
+                    "whichever it is, or leave it away."
+                )
+            else:
+                rows.append(row)
         elif line.strip() and re.search(r"\d", line):
             raise FerError(
-                f"This line is not understood: {line.strip()[:80]!r}. A row is a class name, precision, recall, "
-                "F1 (with a decimal point) and the support."
+                f"This line is not understood: {line.strip()[:80]!r}. A row is a class name, precision, recall, F1 "
+                "(with a decimal point, or per cent) and the support."
             )
     if not rows:
         raise FerError(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fer_core.errors import FerError
+from fer_core.evaluation import compare as compare_module
 from fer_core.evaluation.compare import aligned, compare, difference_intervals, disagreements, mcnemar
 from fer_core.evaluation.predictions import Predictions
 
@@ -38,8 +39,14 @@ def test_mcnemar_of_many_images_is_chi_square_with_continuity_correction():
     assert result.p_value == pytest.approx(0.000604, abs=1e-6)
 
 
-def test_both_methods_agree_where_one_takes_over():
-    assert mcnemar(450, 551).p_value == pytest.approx(mcnemar(450, 550).p_value, rel=0.12)
+@pytest.mark.parametrize(("only_a", "only_b"), [(500, 501), (490, 530), (612, 688), (450, 551), (410, 591)])
+def test_both_methods_agree_where_one_takes_over(monkeypatch, only_a, only_b):
+    by_chi_square = mcnemar(only_a, only_b)
+    assert by_chi_square.method == "chi-square"
+    monkeypatch.setattr(compare_module, "EXACT_UP_TO", only_a + only_b)
+    exact = mcnemar(only_a, only_b)
+    assert exact.method == "exact binomial"
+    assert by_chi_square.p_value == pytest.approx(exact.p_value, rel=0.1)
 
 
 def test_differences_are_the_second_model_minus_the_first():
@@ -55,6 +62,19 @@ def test_differences_are_the_second_model_minus_the_first():
     assert (result.mcnemar.only_a, result.mcnemar.only_b) == (1, 2)
     assert result.only_b.tolist() == [1, 0, 0, 0, 0, 1, 0]
     assert result.only_a.tolist() == [0, 0, 0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "better"),
+    [(5, 40, "B"), (40, 5, "A"), (10, 10, "not"), (5, 14, "hardly")],  # 5 against 14 of a fair coin: p = .064
+)
+def test_a_model_is_better_if_interval_and_test_both_say_so(only_a, only_b, better):
+    n = 3589
+    labels, first, second = np.zeros(n, int), np.zeros(n, int), np.zeros(n, int)
+    second[:only_a] = 3
+    first[only_a : only_a + only_b] = 3
+    a, b = (predictions(labels.tolist(), answers.tolist()) for answers in (first, second))
+    assert compare(a, b).better == better
 
 
 def test_answers_are_counted_by_first_model_then_second():

@@ -180,7 +180,9 @@ def test_the_decks_two_accuracies_contradict_and_the_higher_one_excludes_guessin
         for f in examine(report_deck.MOBILENET, claimed_accuracy=Rounded.parse("42.98 %"))
         if f.code == "accuracies_contradict"
     ]
-    assert finding.p_value < 1e-100
+    assert finding.exact, "no rounding brings the two together"
+    (samples,) = [step for step in finding.steps if "separate samples of 7,178 images would differ so much" in step]
+    assert float(samples.partition("probability ")[2].partition(" ")[0]) < 1e-100
     assert any("always answering happy: 24.7 %" in plain(step) for step in finding.steps)
     # By hand: recall .425 to .435 of 1774 are 754 to 771 right answers; .065 to .075 of 958 would be 63 to 71, but with
     # fewer than 68 an F1 of .095 would need a precision above .145.
@@ -337,19 +339,122 @@ def test_an_average_may_leave_out_undefined_scores_or_count_them_as_zero():
 
 
 def test_another_test_set_is_noticed_by_its_supports():
-    (finding,) = [
-        f
-        for f in examine(report_deck.MOBILENET, known_support=report_deck.TEST_SUPPORT | {"Happy": 1, "happy": 1700})
-        if f.code == "supports_differ"
-    ]
-    assert "1 classes differ" in finding.verdict
+    known = report_deck.TEST_SUPPORT
+    assert supports_verdict(report_deck.MOBILENET, known) is None
+    assert "and 1 class differs." in supports_verdict(report_deck.MOBILENET, known | {"happy": 1700})
+    assert "and 2 classes differ." in supports_verdict(report_deck.MOBILENET, known | {"happy": 1700, "sad": 1})
+
+
+def supports_verdict(report: forensics.Report, known: dict[str, int]) -> str | None:
+    """Return what is said of the numbers of images of the classes, if anything."""
+    found = [f.verdict for f in examine(report, known_support=known) if f.code == "supports_differ"]
+    return found[0] if found else None
+
+
+SMALL = report_of(np.array([[70, 20, 10], [10, 190, 0], [5, 5, 20]]), names=["cat", "dog", "cow"])
+
+
+def test_a_class_that_is_missing_from_a_report_has_no_images_in_it():
+    whole = {"cat": 100, "dog": 200, "cow": 30, "hen": 7}
+    assert "it has 330 images, the test set 337, and 1 class differs." in supports_verdict(SMALL, whole)
+    assert supports_verdict(replace(SMALL, complete=False), whole) is None, "it does not say that the rows are all"
+
+
+def test_classes_under_other_names_are_compared_by_their_numbers():
+    assert supports_verdict(SMALL, {"0": 30, "1": 100, "2": 200}) is None
+    assert "3 classes and 330 images, the test set 3 and 331" in supports_verdict(SMALL, {"0": 30, "1": 100, "2": 201})
+    assert "as many images, but classes of other sizes" in supports_verdict(SMALL, {"0": 31, "1": 99, "2": 200})
+
+
+def test_two_names_in_another_order_are_called_that():
+    said = supports_verdict(SMALL, {"cat": 200, "dog": 100, "cow": 30})
+    assert "under other names (2 classes differ): the names are in another order" in said
+    assert "not made on" not in said
+
+
+def test_a_claim_that_the_rows_bear_out_is_not_accused_for_the_line_of_accuracy():
+    rows = "cat 0.45 0.43 0.44 100\ndog 0.45 0.47 0.46 100\n"
+    wrong_line = parse_report(f"{rows}accuracy 0.20 200\n")
+    assert codes(wrong_line, claimed_accuracy=Rounded.parse("45.0 %")) == ["accuracy_not_from_rows"]
+    assert "accuracies_contradict" in codes(wrong_line, claimed_accuracy=Rounded.parse("60.0 %"))
+
+
+def test_a_small_contradiction_is_exact_too_and_no_probability_is_said_that_means_nothing():
+    few = report_of(np.array([[5, 5], [4, 6]]), names=["cat", "dog"])
+    (finding,) = examine(few, claimed_accuracy=Rounded.parse("60.0 %"))
+    assert (finding.code, finding.exact) == ("accuracies_contradict", True)
+    assert not any("probability" in step for step in finding.steps)
+
+
+def test_a_table_that_a_little_skill_explains_as_well_is_called_nearly_that_of_unrelated_pairs():
+    weak = report_of(np.array([[12651, 12349], [12257, 12743]]), names=["cat", "dog"])
+    (finding,) = examine(weak)
+    assert "nearly the table" in finding.verdict
+    assert "hardly better than independent guessing (kappa below 0.05)" in finding.verdict
+    assert "nearly" not in examine(report_deck.MOBILENET)[0].verdict
+
+
+def test_the_step_on_precision_is_of_a_class_that_is_predicted():
+    rng = np.random.default_rng(0)
+    labels, predicted = rng.choice(3, 30_000, p=(0.5, 0.3, 0.2)), rng.choice([1, 2], 30_000)
+    confusion = np.bincount(labels * 3 + predicted, minlength=9).reshape(3, 3)
+    finding = examine(report_of(confusion, names=["a", "b", "c"]))[0]
+    assert finding.code == "independent_pairing"
+    assert finding.steps[0].startswith("Share of b: ")
+
+
+def test_figures_that_two_constant_answers_would_give_are_one_finding():
+    support = {"cat": 300, "dog": 301, "cow": 999}
+    overall = Overall(accuracy=Rounded.parse("0.19"), f1=Rounded.parse("0.06"))
+    (finding,) = examine_overall(overall, support)
+    assert "so rounded, they could also be those of cat (300)." in finding.verdict
+    assert "answering dog to every image" in finding.verdict
+    assert examine_overall(replace(overall, average="macro"), support) == ()
 
 
 def test_accuracies_that_agree_within_rounding_do_not_contradict():
     assert "accuracies_contradict" not in codes(report_deck.MOBILENET, claimed_accuracy=Rounded.parse("20.1 %"))
 
 
+def test_a_class_without_images_and_predictions_is_possible_whatever_its_scores_are_set_to():
+    from sklearn.metrics import classification_report
+
+    labels, predicted = [1, 1, 1, 2, 2], [1, 1, 2, 2, 2]
+    for custom in (0, 1, np.nan):
+        text = classification_report(labels, predicted, labels=range(3), zero_division=custom)
+        assert codes(parse_report(text)) == [], custom
+
+
 # Reading reports
+
+
+def test_the_average_of_old_scikit_learn_is_the_weighted_one():
+    rows = "cat 0.89 0.40 0.55 100\ndog 0.61 0.95 0.75 100\n"
+    old = parse_report(f"{rows}avg / total 0.75 0.68 0.65 200\n")
+    assert (old.averages[0].name, old.complete, old.n) == ("weighted avg", True, 200)
+    assert codes(old) == []
+    assert codes(parse_report(f"{rows}avg / total 0.95 0.68 0.65 200\n")) == ["average_not_from_rows"]
+    assert parse_report(f"{rows}Macro average 0.75 0.68 0.65 200\n").averages[0].name == "macro avg"
+    with pytest.raises(FerError, match="'average' is a summary"):
+        parse_report(f"{rows}average 0.75 0.68 0.65 200\n")
+
+
+def test_shares_may_be_per_cent_and_a_header_may_stand_behind_words():
+    text = "Report:    precision    recall  f1-score   support\ncat 89% 40.0 % 55% 100\ndog 61% 95% 75% 100\n"
+    report = parse_report(text)
+    assert str(report.rows[0].precision) == "0.89"
+    assert (report.rows[0].recall.value, report.rows[0].recall.digits) == (0.4, 3)
+    read = [str(Rounded.parse(text)) for text in ("43 %", "43%", "42,98 %", "0,20")]
+    assert read == ["0.43", "0.43", "0.4298", "0.20"]
+    with pytest.raises(FerError, match="not a proportion"):
+        Rounded.parse("43")
+
+
+def test_the_accuracy_of_a_data_frame_is_no_class():
+    frame = "cat 1.0 1.0 1.0 100.0\ndog 1.0 1.0 1.0 100.0\naccuracy 1.0 1.0 1.0 1.0\nmacro avg 1.0 1.0 1.0 200.0\n"
+    report = parse_report(frame)
+    assert (len(report.rows), report.accuracy.value, report.total) == (2, 1.0, None)
+    assert codes(report) == []
 
 
 @pytest.mark.parametrize("digits", [1, 2, 4])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fer_core import figures_models, side_by_side
@@ -63,6 +65,10 @@ def test_gains_are_in_points_and_a_claim_is_held_against_the_interval(cards):
     assert line["Gain, points"] == "+16.5"
     assert side_by_side.to_records(table)[5]["Report’s claim"] is None
     assert side_by_side.in_words(side_by_side.networks([])) == ""
+    alone = side_by_side.in_words([table[2]])
+    assert "the one network that was trained by both is ahead of the report’s protocol: +16.5 points." in alone
+    swapped = replace(table[2], rebuilt=table[2].improved, improved=table[2].rebuilt)
+    assert "trained by both is not ahead of the report’s protocol: -16.5 points." in side_by_side.in_words([swapped])
 
 
 def test_every_figure_is_a_point_of_the_chart(cards):

@@ -68,20 +68,13 @@ def draw(part: str) -> None:
 def _verdict(a: store.System, b: store.System, part: Selection, result: Comparison) -> None:
     test = result.mcnemar
     points = _points(result.accuracy)
-    low, high = float(result.accuracy.low), float(result.accuracy.high)
-    if low > 0 or high < 0:
-        better, worse = ("B", "A") if low > 0 else ("A", "B")
-        st.success(
-            f"**{better} is more accurate than {worse}** on {PART_NAMES[part]}: accuracy of B minus A is {points}; "
-            f"McNemar’s test {_p(test.p_value)}.",
-            icon=":material/balance:",
-        )
+    better = result.better
+    said = f"on {PART_NAMES[part]}: accuracy of B minus A is {points}; McNemar’s test {_p(test.p_value)}."
+    if better in ("A", "B"):
+        worse = "A" if better == "B" else "B"
+        st.success(f"**{better} is more accurate than {worse}** {said}", icon=":material/balance:")
     else:
-        st.info(
-            f"**A and B are not told apart** on {PART_NAMES[part]}: accuracy of B minus A is {points}; McNemar’s test "
-            f"{_p(test.p_value)}.",
-            icon=":material/balance:",
-        )
+        st.info(f"**A and B are {better} told apart** {said}", icon=":material/balance:")
     rows_a, rows_b = store.predictions_of(a, part), store.predictions_of(b, part)
     matrices = [metrics.confusion_matrix(rows.labels, rows.predicted) for rows in (rows_a, rows_b)]
     accuracies = [float(metrics.accuracy(matrix)) for matrix in matrices]
