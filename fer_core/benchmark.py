@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_core import samples
 from fer_core.errors import FerError
-from fer_core.registry import HEAD_FILE, ONNX_FILE, ModelCard, load_registry
+from fer_core.registry import HEAD_FILE, ModelCard, load_registry
 from fer_core.settings import ROOT, Settings
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
     start = measure_start(card, starts)
 
     from fer_core.classifier import load_classifier
+    from fer_core.leaderboard import megabytes
 
     classifier = load_classifier(card)
     photo = samples.load(samples.BENCHMARK_ID)
@@ -224,7 +225,7 @@ def measure(card: ModelCard, *, starts: int = STARTS, repeats: int = REPEATS, pr
         load=load,
         model=card.id,
         model_input=f"{spec.height}x{spec.width}x{spec.channels}",
-        model_mb=card.files[ONNX_FILE]["bytes"] / 1e6,
+        model_mb=megabytes(card) or 0.0,
         start=start,
         stages_ms=measure_stages(classifier, photo, repeats),
         faces_per_second=measure_throughput(classifier, repeats),

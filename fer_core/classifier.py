@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fer_core.errors import ModelContractError
 from fer_core.labels import N_CLASSES
 from fer_core.preprocessing import check_faces, preprocess
-from fer_core.registry import ONNX_FILE, OUTPUTS, WEIGHTS_FILE, ModelCard
+from fer_core.registry import ONNX_FILE, OUTPUTS, SERVED, WEIGHTS_FILE, ModelCard
 from fer_core.scores import log_softmax, softmax
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ _RANKS: Final = {"logits": 2, "embedding": 2, "maps": 4}
 def load_classifier(card: ModelCard) -> Classifier:
     """Open a model for serving.
 
-    The file's digest is compared with the card, the graph's inputs and outputs with the contract, and one grey face is
-    run through it, so that a model that cannot answer is refused here and not in front of a visitor.
+    The digests of graph and weights are compared with the card, the graph's inputs and outputs with the contract, and
+    one grey face is run through it, so that a model that cannot answer is refused here and not in front of a visitor.
 
     Parameters
     ----------
@@ -55,7 +55,9 @@ def load_classifier(card: ModelCard) -> Classifier:
     ModelContractError
         If the model has no ``model.onnx``, or it is not what the card says.
     """
-    card.verify(ONNX_FILE)
+    for name in SERVED:
+        if name in card.files or name == ONNX_FILE:
+            card.verify(name)
     classifier = Classifier(card, _open_session(card))
     _return_freed_memory()
     classifier.check()

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
         card = registry.get(model_id)
         network = from_card(card)
         written = []
-        if args.only != "head" and to_onnx(network, card.directory / ONNX_FILE):
+        if args.only != "head":
+            to_onnx(network, card.directory / ONNX_FILE)
             written.append(ONNX_FILE)
             card = replace(card, outputs=OUTPUTS)
         if args.only != "onnx":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 from fer_core.errors import FerError
 from fer_core.evaluation import metrics, report_deck
 from fer_core.labels import EMOTIONS
-from fer_core.registry import HISTORY_FILE, MIRROR_FILE, ONNX_FILE, WEIGHTS_FILE, ModelCard
+from fer_core.registry import HISTORY_FILE, MIRROR_FILE, SERVED, ModelCard
 from fer_core.settings import ROOT
 from fer_core.wording import percent
 
@@ -57,6 +58,9 @@ PART_NAMES: Final = {
 
 ENSEMBLE_LEAST: Final = 0.05
 """Smallest weight with which a model is kept in an ensemble."""
+
+ENSEMBLE_MILLISECONDS: Final = 25.0
+"""Most time a face may take an ensemble: all members, each with the mirror image too."""
 
 LATENCY_FILE: Final = ROOT / "docs" / "latency.json"
 """Measured times of all models: what ``python -m fer_core benchmark --latency --write`` made."""
@@ -206,7 +210,7 @@ def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def mirrored_time(cards: Sequence[ModelCard], latency: dict[str, Latency]) -> float | None:
+def mirrored_time(cards: Sequence[ModelCard], latency: Mapping[str, Latency]) -> float | None:
     """Return the ms a face takes these models together, each with its mirror image too; None if one was not measured.
 
     That is twice the sum of their times: nothing is shared between the passes.
@@ -216,7 +220,9 @@ def mirrored_time(cards: Sequence[ModelCard], latency: dict[str, Latency]) -> fl
     return 2 * sum(known) if known and len(known) == len(times) else None
 
 
-def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predictions]) -> Row:
+def mirror_row(
+    card: ModelCard, part: str, predictions_of: Callable[[], Predictions], latency: Mapping[str, Latency]
+) -> Row:
     """Return the line of a model whose scores are the mean of face and mirror image.
 
     Parameters
@@ -225,8 +231,9 @@ def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predicti
     part : str
         One of :data:`PART_NAMES`.
     predictions_of : callable
-        Gives the mean probabilities for that part; asked only where the card does not hold their figures. The time is
-        left unknown (:func:`mirrored_time`).
+        Gives the mean probabilities for that part; asked only where the card does not hold their figures.
+    latency : mapping
+        Model id -> its time.
     """
     figures = card.metrics.get(f"{part}_mirror")
     if figures is None:
@@ -237,6 +244,7 @@ def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predicti
         name=f"{card.name} + mirror image",
         voters=None,  # of the face alone
         kl=None,
+        milliseconds=mirrored_time([card], latency),
         remark="Mean of the scores for the face and for its mirror image: every face is scored twice.",
         **_figures(figures),
     )
@@ -245,7 +253,7 @@ def mirror_row(card: ModelCard, part: str, predictions_of: Callable[[], Predicti
 def may_be_mixed(card: ModelCard) -> bool:
     """Tell whether a model may be a member of an ensemble: of a recipe of our own, with a graph, and mirrored.
 
-    Without a graph (:data:`ONNX_FILE`) a model needs TensorFlow and much longer; an ensemble is held to a time a face.
+    Without a graph (``model.onnx``) a model needs TensorFlow and much longer; an ensemble is held to a time a face.
     """
     return card.has_onnx and MIRROR_FILE in card.files and not is_rebuilt(card)
 
@@ -258,34 +266,45 @@ class Ensemble:
     weights: tuple[float, ...]
 
 
-def choose_ensemble(cards: Sequence[ModelCard], validation: Sequence[Predictions]) -> Ensemble | None:
+def choose_ensemble(
+    cards: Sequence[ModelCard], validation: Sequence[Predictions], latency: Mapping[str, Latency]
+) -> Ensemble | None:
     """Return the mixture of models with the smallest log-loss on validation; None if one of them alone is best.
 
-    Models that would weigh less than :data:`ENSEMBLE_LEAST` are left out, the lightest first: they cost as much as the
-    others.
+    Models that would weigh less than :data:`ENSEMBLE_LEAST` are left out, the lightest first. While the others take
+    more than :data:`ENSEMBLE_MILLISECONDS` a face, the one that weighs least for its time is left out, too.
 
     Parameters
     ----------
     cards : sequence of ModelCard
     validation : sequence of Predictions
         Of each model, for the same validation images in the same order.
+    latency : mapping
+        Model id -> its time. A model whose time was not measured counts as one that takes none.
     """
     from fer_core.whatif import mixture_weights
 
     members = list(zip(cards, validation, strict=True))
     while len(members) > 1:
         weights = mixture_weights(members[0][1].labels, [rows.proba for _, rows in members])
-        lightest = int(weights.argmin())
-        if weights[lightest] >= ENSEMBLE_LEAST:
+        times = [latency[card.id].milliseconds if card.id in latency else 0.0 for card, _ in members]
+        worth = [weight / time if time else math.inf for weight, time in zip(weights, times, strict=True)]
+        if weights.min() < ENSEMBLE_LEAST:
+            members.pop(int(weights.argmin()))
+        elif 2 * sum(times) > ENSEMBLE_MILLISECONDS:
+            members.pop(int(np.argmin(worth)))
+        else:
             return Ensemble(tuple(card for card, _ in members), tuple(float(weight) for weight in weights))
-        members.pop(lightest)
     return None
 
 
 def ensemble_of(
-    cards: Sequence[ModelCard], part: str, predictions_of: Callable[[ModelCard, Any], Predictions]
-) -> tuple[tuple[ModelCard, ...], Row] | None:
-    """Return the members and the line of the ensemble of some models; None if one alone is best.
+    cards: Sequence[ModelCard],
+    part: str,
+    predictions_of: Callable[[ModelCard, Any], Predictions],
+    latency: Mapping[str, Latency],
+) -> Row | None:
+    """Return the line of the ensemble of some models; None if one alone is best.
 
     Parameters
     ----------
@@ -295,6 +314,8 @@ def ensemble_of(
         One of :data:`PART_NAMES`.
     predictions_of : callable
         Gives the predictions (mean of face and mirror image) of a model for a part.
+    latency : mapping
+        Model id -> its time.
 
     Raises
     ------
@@ -307,14 +328,15 @@ def ensemble_of(
         first, *others = (predictions_of(card, selection) for card in chosen)
         return [first, *(compare.aligned(first, other)[1] for other in others)]
 
-    ensemble = choose_ensemble(cards, rows_of(cards, "val")) if cards else None
+    ensemble = choose_ensemble(cards, rows_of(cards, "val"), latency) if cards else None
     if ensemble is None:
         return None
-    return ensemble.cards, ensemble_row(ensemble, part, rows_of(ensemble.cards, part))
+    row = ensemble_row(ensemble, part, rows_of(ensemble.cards, part))
+    return replace(row, milliseconds=mirrored_time(ensemble.cards, latency))
 
 
 def ensemble_row(ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictions]) -> Row:
-    """Return the line of an ensemble; the time is left unknown (:func:`mirrored_time`).
+    """Return the line of an ensemble, without its time.
 
     Parameters
     ----------
@@ -404,11 +426,9 @@ def people() -> list[Row]:
 
 
 def megabytes(card: ModelCard) -> float | None:
-    """Return the size of what scores a face: the ONNX graph, or the weights of a model that has none; 10^6 bytes."""
-    for name in (ONNX_FILE, WEIGHTS_FILE):
-        if name in card.files:
-            return card.files[name]["bytes"] / 1e6
-    return None
+    """Return the size of what scores a face, 10^6 bytes: of the ONNX graph and of the weights; None without either."""
+    sizes = [card.files[name]["bytes"] for name in SERVED if name in card.files]
+    return sum(sizes) / 1e6 if sizes else None
 
 
 def read_latency(path: Path | None = None) -> dict[str, Latency]:

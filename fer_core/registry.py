@@ -40,6 +40,8 @@ from fer_core.preprocessing import InputSpec, is_number
 CARD_FILE: Final = "model.json"
 ONNX_FILE: Final = "model.onnx"
 WEIGHTS_FILE: Final = "model.weights.h5"
+SERVED: Final = (ONNX_FILE, WEIGHTS_FILE)
+"""What scores a face: the graph, which may read its kernels from the weights beside it."""
 PREDICTIONS_FILE: Final = "predictions.parquet"
 MIRROR_FILE: Final = "predictions_mirror.parquet"
 """As ``predictions.parquet``, for the mirrored image: the mean of both is the test-time mirror."""

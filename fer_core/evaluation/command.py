@@ -162,20 +162,19 @@ def mixed(cards: Sequence[ModelCard], mirrored: Mapping[str, Predictions]) -> st
     def predictions_of(card: ModelCard, part: Any) -> Predictions:
         return mirrored[card.id].select(part, leaked=leaked())
 
-    times, lines = leaderboard.read_latency(), []
+    times, rows = leaderboard.read_latency(), []
     if cards and cards[0].id in mirrored:
-        row = leaderboard.mirror_row(cards[0], "private", lambda: predictions_of(cards[0], "private"))
-        lines.append((row, leaderboard.mirrored_time(cards[:1], times)))
+        rows.append(leaderboard.mirror_row(cards[0], "private", lambda: predictions_of(cards[0], "private"), times))
     members = [card for card in cards if card.id in mirrored and leaderboard.may_be_mixed(card)]
-    found = leaderboard.ensemble_of(members, "private", predictions_of)
-    if found is not None:
-        lines.append((found[1], leaderboard.mirrored_time(found[0], times)))
+    ensemble = leaderboard.ensemble_of(members, "private", predictions_of, times)
+    if ensemble is not None:
+        rows.append(ensemble)
     return " ".join(
         f"**{row.name}**: {row.accuracy:.1%} of PrivateTest ({row.low:.1%} to {row.high:.1%}), macro-F1 "
         f"{row.macro_f1:.3f}, disgust recall {row.disgust_recall:.2f}, ECE {row.ece:.3f}"
-        + ("" if time is None else f", {time:.1f} ms a face")
+        + ("" if row.milliseconds is None else f", {row.milliseconds:.1f} ms a face")
         + f". {row.remark}"
-        for row, time in lines
+        for row in rows
     )
 
 

@@ -21,6 +21,7 @@ from fer_core.registry import (
     LEDGER_FILE,
     MIRROR_FILE,
     ONNX_FILE,
+    OUTPUTS,
     PREDICTIONS_FILE,
     WEIGHTS_FILE,
     ModelCard,
@@ -28,16 +29,13 @@ from fer_core.registry import (
 )
 from fer_core.scores import softmax
 from fer_core.training.loop import Run, predict_logits
-from fer_core.training.shrink import shrink
+from fer_core.training.shrink import shrink, stored_kernels
 from fer_core.whatif import best_tau, training_priors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fer_core.architectures import Network
-
-ONNX_LIMIT = 30_000_000
-"""Largest ONNX graph (bytes, in float32) that is written; bigger networks ship their float16 weights only."""
 
 OPSET = 17
 
@@ -64,7 +62,9 @@ def round_to_half(model: Any) -> None:
 
 
 def save_weights(model: Any, path: Path) -> None:
-    """Write Keras weights with the kernels as float16, compressed; ``model.load_weights(path)`` reads them.
+    """Write Keras weights with the kernels as float16; ``model.load_weights(path)`` reads them.
+
+    Not compressed: the graph reads the kernels from this file (:mod:`fer_core.training.shrink`).
 
     Raises
     ------
@@ -82,9 +82,7 @@ def save_weights(model: Any, path: Path) -> None:
         def copy(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
                 half = item.ndim >= 2 and item.dtype == np.float32
-                # The bytes of exponents are alike: beside each other they are a tenth shorter.
-                options = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if item.ndim >= 2 else {}
-                target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()], **options)
+                target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()])
             else:
                 group = target.require_group(name)
                 for key, value in item.attrs.items():
@@ -96,13 +94,11 @@ def save_weights(model: Any, path: Path) -> None:
     full.unlink()
 
 
-def to_onnx(network: Network, path: Path) -> bool:
+def to_onnx(network: Network, path: Path) -> None:
     """Write the network as ONNX with the outputs ``logits``, ``embedding`` and ``maps``.
 
-    Returns
-    -------
-    bool
-        Whether it was written: a graph above :data:`ONNX_LIMIT` is not.
+    Its kernels are those of the file :data:`WEIGHTS_FILE` in the same folder, which must have been written before
+    (:func:`save_weights`) and must stay there.
     """
     import keras
     import tensorflow as tf
@@ -119,12 +115,8 @@ def to_onnx(network: Network, path: Path) -> bool:
     signature = [tf.TensorSpec((None, spec.height, spec.width, spec.channels), tf.float32, name="input")]
     function = tf.function(lambda x: serving(x, training=False), input_signature=signature)
     graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-    if graph.ByteSize() > ONNX_LIMIT:
-        return False
-    kernels = [np.asarray(variable.value) for variable in model.weights if len(variable.shape) in (2, 4)]
-    shrink(graph, kernels)
+    shrink(graph, stored_kernels(path.with_name(WEIGHTS_FILE)), WEIGHTS_FILE)
     path.write_bytes(graph.SerializeToString(deterministic=True))
-    return True
 
 
 def adjust(network: Network, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> float:
@@ -185,10 +177,10 @@ def export(
         (directory / name).unlink(missing_ok=True)  # of an earlier export: another network's
     on_val = np.flatnonzero(splits == "val")
     tau = adjust(network, np.asarray(dataset.images[on_val]), dataset.labels[on_val]) if run.recipe.adjusted else None
-    whole, has_onnx = run.recipe.ships == "all", False
+    whole = run.recipe.ships == "all"
     if whole:
         save_weights(network.model, directory / WEIGHTS_FILE)
-        has_onnx = to_onnx(network, directory / ONNX_FILE)
+        to_onnx(network, directory / ONNX_FILE)
         head = from_network(network)
         if head is not None:
             write_head(head, directory / HEAD_FILE)
@@ -220,7 +212,7 @@ def export(
             architecture=run.recipe.architecture,
             labels=EMOTIONS,
             input=network.input,
-            outputs=("logits", "embedding", "maps") if has_onnx else (),
+            outputs=OUTPUTS if whole else (),
             cam_layers=network.cam_layers if whole else (),
             temperature=temperature,
             files={},

@@ -1,14 +1,17 @@
-"""Store the kernels of an exported graph as the float16 that they are: half the size, the same numbers.
+"""Let an exported graph read its kernels from the weights file beside it, where they lie as float16.
 
 The kernels of a model are rounded to float16 before anything is made of it, but conversion to ONNX multiplies the
 normalisation that follows a convolution into its kernel, and the products need float32. Here each product is written as
-its two factors, the float16 kernel and one float32 a channel. ONNX Runtime multiplies them when it opens the graph, so
-that serving costs neither time nor accuracy.
+its two factors: one float32 a channel, and the float16 kernel, of which the graph only says in which bytes of the
+weights file it lies ("external data" of ONNX). ONNX Runtime reads, turns and multiplies them when it opens the graph,
+so that serving costs neither time nor accuracy, and no kernel is stored twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,7 +26,40 @@ TOLERANCE: Final = 1e-6
 """Largest deviation of a product from what it replaces, as a part of the channel's largest number: float32 rounding."""
 
 
-def shrink(graph: Any, kernels: Sequence[NDArray[np.float32]]) -> int:
+@dataclass(frozen=True)
+class Stored:
+    """A kernel in a weights file.
+
+    Attributes
+    ----------
+    kernel
+        float16, as Keras keeps it: ``(height, width, in, out)`` or ``(in, out)``.
+    offset
+        Its first byte in the file; its numbers follow one another, little-endian.
+    """
+
+    kernel: NDArray[np.float16]
+    offset: int
+
+
+def stored_kernels(weights: Path) -> list[Stored]:
+    """Return the float16 kernels of a Keras weights file that lie in it in one uncompressed piece."""
+    import h5py
+
+    found: list[Stored] = []
+
+    def look(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype == np.dtype("<f2") and item.ndim in (2, 4):
+            offset = item.id.get_offset()  # None for one that is compressed
+            if offset is not None:
+                found.append(Stored(item[()], offset))
+
+    with h5py.File(weights) as file:
+        file.visititems(look)
+    return found
+
+
+def shrink(graph: Any, kernels: Sequence[Stored], location: str) -> int:
     """Replace the large float32 initializers of an ``onnx.ModelProto``, in place; return how many were replaced.
 
     Parameters
@@ -31,33 +67,53 @@ def shrink(graph: Any, kernels: Sequence[NDArray[np.float32]]) -> int:
     graph
         The model. Initializers that are no kernel times a factor a channel stay as they are.
     kernels
-        Kernels of the network as Keras keeps them, ``(height, width, in, out)`` or ``(in, out)`` float32.
+        Of the weights file.
+    location
+        Name of the weights file, which must lie in the folder of the graph.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    # Compared as they will be stored, so that a kernel that float16 cannot hold is left alone.
-    halves = [kernel.astype(np.float16).astype(np.float32) for kernel in kernels]
-    candidates = [np.transpose(kernel, (3, 2, 0, 1)) if kernel.ndim == 4 else kernel for kernel in halves]
-    kept, nodes = [], []
+    candidates = [
+        (stored, np.transpose(full, (3, 2, 0, 1)) if full.ndim == 4 else full)
+        for stored in kernels
+        for full in [stored.kernel.astype(np.float32)]
+    ]
+    kept, nodes, replaced = [], [], 0
     for initializer in graph.graph.initializer:
         found = None
         if initializer.data_type == TensorProto.FLOAT and np.prod(initializer.dims, dtype=np.int64) >= SMALLEST:
-            found = _factors(numpy_helper.to_array(initializer), candidates)
+            found = _factors(numpy_helper.to_array(initializer), [kernel for _, kernel in candidates])
         if found is None:
             kept.append(initializer)
             continue
         index, scale = found
-        name = initializer.name
-        half = candidates.pop(index).astype(np.float16)
-        kept.append(numpy_helper.from_array(half, f"{name}:half"))
+        name, (stored, _) = initializer.name, candidates.pop(index)
+        kept.append(_outside(f"{name}:half", stored, location))
         kept.append(numpy_helper.from_array(scale, f"{name}:scale"))
         nodes.append(helper.make_node("Cast", [f"{name}:half"], [f"{name}:full"], to=TensorProto.FLOAT))
-        nodes.append(helper.make_node("Mul", [f"{name}:full", f"{name}:scale"], [name]))
+        turned = f"{name}:full"
+        if stored.kernel.ndim == 4:
+            turned = f"{name}:turned"
+            nodes.append(helper.make_node("Transpose", [f"{name}:full"], [turned], perm=(3, 2, 0, 1)))
+        nodes.append(helper.make_node("Mul", [turned, f"{name}:scale"], [name]))
+        replaced += 1
     operations = list(graph.graph.node)
     del graph.graph.initializer[:], graph.graph.node[:]
     graph.graph.initializer.extend(kept)
     graph.graph.node.extend([*nodes, *operations])
-    return len(nodes) // 2
+    return replaced
+
+
+def _outside(name: str, stored: Stored, location: str) -> Any:
+    """Return an initializer that lies in another file."""
+    from onnx import TensorProto
+
+    tensor = TensorProto(
+        name=name, data_type=TensorProto.FLOAT16, dims=stored.kernel.shape, data_location=TensorProto.EXTERNAL
+    )
+    for key, value in (("location", location), ("offset", stored.offset), ("length", stored.kernel.nbytes)):
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
 
 
 def _factors(

@@ -104,8 +104,8 @@ def teacher_scores(teacher: Classifier, images: NDArray[np.uint8], store: Path) 
     from tqdm import tqdm
 
     digest = hashlib.sha256(np.ascontiguousarray(images).tobytes())
-    scored_by = teacher.card.files[ONNX_FILE if teacher.card.has_onnx else WEIGHTS_FILE]
-    digest.update(scored_by["sha256"].encode())
+    files = teacher.card.files
+    digest.update(files[WEIGHTS_FILE if WEIGHTS_FILE in files else ONNX_FILE]["sha256"].encode())
     path = store / f"scores-{teacher.card.id}-{digest.hexdigest()[:16]}.npy"
     if not path.exists():
         starts = range(0, len(images), TEACHER_BATCH)

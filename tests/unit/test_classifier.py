@@ -197,3 +197,14 @@ def test_a_graph_for_single_faces_only_is_refused(tmp_path):
     onnx.save(graph, path)
     with pytest.raises(ModelContractError, match="batches of 1 only"):
         load_classifier(write_card(card))
+
+
+def test_a_weights_file_that_is_not_the_cards_is_refused_since_the_graph_may_read_it(tmp_path):
+    card = make_toy_model(tmp_path)
+    weights = card.directory / "model.weights.h5"
+    weights.write_bytes(b"kernels")
+    card = write_card(card)
+    load_classifier(card)
+    weights.write_bytes(b"kernelz")
+    with pytest.raises(ModelContractError, match=r"model\.weights\.h5 is not the file"):
+        load_classifier(card)

@@ -179,21 +179,13 @@ def test_an_averaged_network_is_the_mean_of_its_members_and_says_so(
         average(replace(recipe, members=("toy-1", "toy-3")), tmp_path)
 
 
-def test_a_graph_above_the_limit_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fer_core.training import export
-
-    monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
-    monkeypatch.setattr(export, "ONNX_LIMIT", 10)
-    assert not export.to_onnx(architectures.build("toy", BuildOptions(size=24)), tmp_path / ONNX_FILE)
-    assert not (tmp_path / ONNX_FILE).exists()
-
-
-def test_kernels_of_a_graph_are_stored_as_float16_and_the_graph_computes_the_same(tmp_path: Path) -> None:
+def test_a_graph_reads_its_kernels_from_the_weights_file_and_computes_the_same(tmp_path: Path) -> None:
+    import h5py
     import onnx
     import onnxruntime as ort
     from onnx import helper, numpy_helper
 
-    from fer_core.training.shrink import shrink
+    from fer_core.training.shrink import shrink, stored_kernels
 
     rng = np.random.default_rng(5)
     kernel = rng.normal(0, 1, (3, 3, 24, 32)).astype(np.float16).astype(np.float32)
@@ -223,15 +215,27 @@ def test_kernels_of_a_graph_are_stored_as_float16_and_the_graph_computes_the_sam
     )
     face = {"input": rng.normal(0, 1, (1, 24, 8, 8)).astype(np.float32)}
 
-    def logits() -> np.ndarray:
-        return ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, face)[0]
+    path = tmp_path / "model.onnx"
 
+    def logits() -> np.ndarray:
+        path.write_bytes(graph.SerializeToString())
+        return ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, face)[0]
+
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for name, array in (("b/dense", dense), ("a/kernel", kernel)):
+            file[name] = array.astype(np.float16)
+        file["full"] = other
+        file.create_dataset("packed", data=dense.astype(np.float16), compression="gzip")
+    kernels = stored_kernels(tmp_path / "w.h5")
+    assert sorted(one.kernel.shape for one in kernels) == [(3, 3, 24, 32), (32, 160)]
     before, size = logits(), graph.ByteSize()
-    assert shrink(graph, [dense, kernel]) == 2
-    onnx.checker.check_model(graph)
+    assert shrink(graph, kernels, "w.h5") == 2
     np.testing.assert_allclose(logits(), before, rtol=1e-5, atol=1e-5)
-    halved = 2 * (kernel.size + dense.size)
-    assert size - graph.ByteSize() == pytest.approx(halved, rel=0.05)
+    onnx.checker.check_model(path)
+    assert size - graph.ByteSize() == pytest.approx(4 * (kernel.size + dense.size), rel=0.05)
+    (tmp_path / "w.h5").unlink()
+    with pytest.raises(Exception, match=r"w\.h5"):
+        logits()
 
 
 def test_every_recipe_has_words_and_one_nobody_described_cannot_be_shipped() -> None:

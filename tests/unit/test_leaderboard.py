@@ -96,7 +96,7 @@ def test_a_table_for_showing_has_the_same_columns_in_every_row(tmp_path):
 
 def test_the_mirror_image_gets_a_row_of_its_own_with_recomputed_figures(tmp_path):
     card = make_evaluated_model(tmp_path, "toy")
-    row = leaderboard.mirror_row(card, "private", lambda: toy_predictions(MATRIX, ("private",)))
+    row = leaderboard.mirror_row(card, "private", lambda: toy_predictions(MATRIX, ("private",)), {})
     assert row.accuracy == pytest.approx(58 / 80)
     assert row.low < 58 / 80 < row.high
     assert row.disgust_recall == pytest.approx(0.2)
@@ -107,7 +107,7 @@ def test_the_mirror_image_gets_a_row_of_its_own_with_recomputed_figures(tmp_path
 def test_figures_with_the_mirror_image_that_a_card_holds_are_not_computed_again(tmp_path):
     held = {"accuracy": 0.6, "intervals": {"accuracy": [0.5, 0.7]}, "ece": 0.02}
     card = make_evaluated_model(tmp_path, "toy", metrics={"val": {"accuracy": 0.5}, "private_mirror": held})
-    row = leaderboard.mirror_row(card, "private", lambda: pytest.fail("the predictions were read"))
+    row = leaderboard.mirror_row(card, "private", lambda: pytest.fail("the predictions were read"), {})
     assert (row.accuracy, row.low, row.high, row.ece) == (0.6, 0.5, 0.7, 0.02)
 
 
@@ -156,11 +156,11 @@ def toys(tmp_path, *ids: str):
 
 def test_an_ensemble_weighs_models_by_what_they_get_right_on_validation(tmp_path):
     one, other = toys(tmp_path, "one", "other")
-    made = leaderboard.choose_ensemble([one, other], [ONE, OTHER_ONE])
+    made = leaderboard.choose_ensemble([one, other], [ONE, OTHER_ONE], {})
     assert made.cards == (one, other)
     assert made.weights == pytest.approx((5 / 8, 3 / 8), abs=1e-6)
     assert sum(made.weights) == pytest.approx(1)
-    turned = leaderboard.choose_ensemble([other, one], [OTHER_ONE, ONE])
+    turned = leaderboard.choose_ensemble([other, one], [OTHER_ONE, ONE], {})
     assert turned.cards == (other, one)
     assert turned.weights == pytest.approx((3 / 8, 5 / 8), abs=1e-6)
 
@@ -168,7 +168,7 @@ def test_an_ensemble_weighs_models_by_what_they_get_right_on_validation(tmp_path
 def test_models_that_an_ensemble_does_not_need_are_left_out_and_the_others_weighed_again(tmp_path):
     one, useless, other, worse = toys(tmp_path, "one", "useless", "other", "worse")
     worst = of_label(0.01, 0.01, 0.01, 0.01, 0.01)
-    made = leaderboard.choose_ensemble([one, useless, other, worse], [ONE, USELESS, OTHER_ONE, worst])
+    made = leaderboard.choose_ensemble([one, useless, other, worse], [ONE, USELESS, OTHER_ONE, worst], {})
     assert [card.id for card in made.cards] == ["one", "other"]
     assert made.weights == pytest.approx((5 / 8, 3 / 8), abs=1e-6)
     assert sum(made.weights) == pytest.approx(1)
@@ -177,18 +177,36 @@ def test_models_that_an_ensemble_does_not_need_are_left_out_and_the_others_weigh
 def test_a_model_is_kept_from_the_least_weight_on(tmp_path, monkeypatch):
     cards = toys(tmp_path, "one", "other")
     monkeypatch.setattr(leaderboard, "ENSEMBLE_LEAST", 0.37)
-    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE]) is not None
+    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE], {}) is not None
     monkeypatch.setattr(leaderboard, "ENSEMBLE_LEAST", 0.38)
-    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE]) is None
+    assert leaderboard.choose_ensemble(cards, [ONE, OTHER_ONE], {}) is None
+
+
+@pytest.mark.parametrize(
+    ("times", "kept"),
+    [
+        ((4.0, 4.0, 4.4), ["one", "other", "third"]),  # 24.8 ms
+        ((4.0, 4.0, 4.6), ["one", "other"]),  # 25.2 ms; the third weighs least for its time
+        ((11.0, 1.0, 1.0), ["other", "third"]),  # the first weighs most, but not for its time
+        ((30.0, None, 1.0), ["other", "third"]),  # what was not measured takes no time
+        ((30.0, 30.0, 1.0), None),  # one alone is none
+    ],
+)
+def test_an_ensemble_takes_no_longer_than_it_may(tmp_path, times, kept):
+    experts = [of_label(*(0.9 if image in known else 0.1 for image in range(6))) for known in ((0, 1, 2), (3, 4), (5,))]
+    names = ("one", "other", "third")
+    measured = {n: Latency(time, "Some CPU", "") for n, time in zip(names, times, strict=True) if time is not None}
+    made = leaderboard.choose_ensemble(toys(tmp_path, *names), experts, measured)
+    assert (None if made is None else [card.id for card in made.cards]) == kept
 
 
 def test_one_model_alone_is_no_ensemble(tmp_path):
     one, useless = toys(tmp_path, "one", "useless")
-    assert leaderboard.choose_ensemble([], []) is None
-    assert leaderboard.choose_ensemble([one], [ONE]) is None
-    assert leaderboard.choose_ensemble([one, useless], [ONE, USELESS]) is None
+    assert leaderboard.choose_ensemble([], [], {}) is None
+    assert leaderboard.choose_ensemble([one], [ONE], {}) is None
+    assert leaderboard.choose_ensemble([one, useless], [ONE, USELESS], {}) is None
     with pytest.raises(ValueError, match="shorter"):
-        leaderboard.choose_ensemble([one, useless], [ONE])
+        leaderboard.choose_ensemble([one, useless], [ONE], {})
 
 
 def test_the_line_of_an_ensemble_has_the_figures_of_the_mixed_scores(tmp_path):
@@ -247,10 +265,12 @@ def test_the_ensemble_of_models_is_chosen_on_validation_and_shown_on_the_part(tm
     happy = answers("private", ("happy", {"happy": 1.0}), ("sad", {"happy": 1.0}))
     sad = answers("private", ("happy", {"happy": 0.4, "sad": 0.6}), ("sad", {"sad": 1.0}))
     stored["one"]["private"], stored["other"]["private"] = happy, sad
-    members, row = leaderboard.ensemble_of(cards, "private", lambda card, part: stored[card.id][part])
-    assert members == tuple(cards)
+    times = {"one": Latency(2.0, "Some CPU", ""), "other": Latency(1.5, "Some CPU", "")}
+    row = leaderboard.ensemble_of(cards, "private", lambda card, part: stored[card.id][part], times)
+    assert row.name == "Ensemble of 2 + mirror images"
     assert row.accuracy == 0.5  # 5/8 of the first: happy .775 and .625
-    assert leaderboard.ensemble_of([], "private", lambda card, part: stored[card.id][part]) is None
+    assert row.milliseconds == 7.0  # each member twice
+    assert leaderboard.ensemble_of([], "private", lambda card, part: stored[card.id][part], {}) is None
 
 
 def test_times_are_read_from_what_the_benchmark_writes(tmp_path):

@@ -5,7 +5,7 @@ Like ``pages._ui.loaders``, and apart from it because no other page needs these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,22 +80,23 @@ def further_rows(part: Selection) -> list[Row]:
     for system in systems().values():
         if system.mirror:
             try:
-                row = _mirror_row(system.id, system.card.fingerprint, part, system)
+                rows.append(_mirror_row(system.id, system.card.fingerprint, part, _stamp(), system))
             except FerError:  # no prediction for that part
                 continue
-            rows.append(replace(row, milliseconds=leaderboard.mirrored_time([system.card], latency())))
     members = [system for system in systems().values() if system.mirror and leaderboard.may_be_mixed(system.card)]
-    found = _ensemble(tuple(system.card.fingerprint for system in members), part, members)
-    if found is not None:
-        cards, row = found
-        rows.append(replace(row, milliseconds=leaderboard.mirrored_time(cards, latency())))
-    return rows
+    ensemble = _ensemble(tuple(system.card.fingerprint for system in members), part, _stamp(), members)
+    return rows if ensemble is None else [*rows, ensemble]
 
 
 def latency() -> dict[str, Latency]:
     """Return the measured times by model id."""
+    return _latency(str(leaderboard.LATENCY_FILE), _stamp())
+
+
+def _stamp() -> int:
+    """Return when the times were measured, as a key of caches; 0 if they were not."""
     path = leaderboard.LATENCY_FILE
-    return _latency(str(path), path.stat().st_mtime_ns) if path.exists() else {}
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def history(card: ModelCard) -> dict[str, list[float | None]]:
@@ -132,21 +133,29 @@ def _compared(
 
 
 @st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=128)
-def _mirror_row(id: str, fingerprint: str, part: Selection, _system: System) -> Row:  # noqa: ARG001 - cache key
-    return leaderboard.mirror_row(_system.card, part, lambda: predictions_of(_system, part))
+def _mirror_row(
+    id: str,  # noqa: ARG001 - cache key
+    fingerprint: str,  # noqa: ARG001 - cache key
+    part: Selection,
+    stamp: int,  # noqa: ARG001 - cache key
+    _system: System,
+) -> Row:
+    return leaderboard.mirror_row(_system.card, part, lambda: predictions_of(_system, part), latency())
 
 
 @st.cache_data(show_spinner="Mixing the models …", max_entries=16)
 def _ensemble(
     fingerprints: tuple[str, ...],  # noqa: ARG001 - cache key
     part: Selection,
+    stamp: int,  # noqa: ARG001 - cache key
     _members: list[System],
-) -> tuple[tuple[ModelCard, ...], Row] | None:
+) -> Row | None:
     try:
         return leaderboard.ensemble_of(
             [system.card for system in _members],
             part,
             lambda card, selection: loaders.part_of(card, selection, mirror=True),
+            latency(),
         )
     except FerError:  # they have not answered the same images
         return None

@@ -88,7 +88,9 @@ def _table(rows: list[leaderboard.Row]) -> None:
         "ms a face": st.column_config.NumberColumn(
             format="%.1f", width=80, help="Face crop to scores; with the mirror image twice the time."
         ),
-        "MB": st.column_config.NumberColumn(format="%.1f", width=55, help="Size of the file that scores a face."),
+        "MB": st.column_config.NumberColumn(
+            format="%.1f", width=55, help="Size of what scores a face: graph and weights."
+        ),
         "Remark": st.column_config.TextColumn(width=420),
     }
     st.dataframe(
