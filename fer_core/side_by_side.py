@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from fer_core.evaluation import report_deck
+from fer_core.labels import EMOTIONS, N_CLASSES
 from fer_core.leaderboard import KIND_NAMES, PART_NAMES, Row, is_rebuilt, own_row
 from fer_core.wording import percent
 
@@ -25,12 +28,24 @@ IMPROVED: Final = "Improved here"
 
 @dataclass(frozen=True)
 class Network:
-    """A network three times; None where there is no such model, or nothing was claimed."""
+    """A network three times; None where there is no such model, or nothing was claimed.
+
+    Attributes
+    ----------
+    name : str
+    claim, rebuilt, improved : Row or None
+    constant : str or None
+        The answer that the rebuilt network gives to every image, if it gives one to all.
+    claims_constant : bool
+        Whether the claimed figures are those of such answers.
+    """
 
     name: str
     claim: Row | None
     rebuilt: Row | None
     improved: Row | None
+    constant: str | None = None
+    claims_constant: bool = False
 
 
 def networks(cards: Sequence[ModelCard]) -> list[Network]:
@@ -45,10 +60,19 @@ def networks(cards: Sequence[ModelCard]) -> list[Network]:
     found = []
     for name, line in report_deck.OVERALL.items():
         here = [card for card in known if card.architecture == report_deck.ARCHITECTURES[name]]
-        rebuilt = next((own_row(card, PART) for card in here if is_rebuilt(card)), None)
+        rebuilt = next((card for card in here if is_rebuilt(card)), None)
         improved = next((own_row(card, PART) for card in here if card.training.get("name") == "improved"), None)
         claim = Row(name, "claim", PART_NAMES[PART], accuracy=line.accuracy.value)
-        found.append(Network(name, claim, rebuilt, improved))
+        found.append(
+            Network(
+                name,
+                claim,
+                None if rebuilt is None else own_row(rebuilt, PART),
+                improved,
+                None if rebuilt is None else _constant(rebuilt),
+                any(finding.code == "constant_answer" for finding in report_deck.findings()[name]),
+            )
+        )
     taken = {row.model_id for network in found for row in (network.rebuilt, network.improved) if row is not None}
     if known and known[0].id not in taken:
         found.append(Network(known[0].name, None, None, own_row(known[0], PART)))
@@ -75,7 +99,19 @@ def in_words(table: Sequence[Network]) -> str:
             f"Of {len(rebuilt)} rebuilt networks, the report’s claim lies within the interval of "
             f"{', '.join(inside) if inside else 'none'}."
         )
+    parts += [
+        f"The rebuilt {network.name} answers {network.constant} to every image"
+        + (", and the report’s figures are those of a model that does." if network.claims_constant else ".")
+        for network in table
+        if network.constant is not None
+    ]
     return " ".join(parts)
+
+
+def _constant(card: ModelCard) -> str | None:
+    predicted = np.sum(card.metrics[PART].get("confusion", np.zeros((N_CLASSES, N_CLASSES))), axis=0)
+    (given,) = np.nonzero(predicted)
+    return EMOTIONS[given[0]] if len(given) == 1 else None
 
 
 def gain_of(network: Network) -> float | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fer_core import figures_models, side_by_side
@@ -69,6 +70,25 @@ def test_gains_are_in_points_and_a_claim_is_held_against_the_interval(cards):
     assert "the one network that was trained by both is ahead of the report’s protocol: +16.5 points." in alone
     swapped = replace(table[2], rebuilt=table[2].improved, improved=table[2].rebuilt)
     assert "trained by both is not ahead of the report’s protocol: -16.5 points." in side_by_side.in_words([swapped])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "predicted", "said"),
+    [
+        ("resnet50", {3: 100}, "The rebuilt ResNet50 answers happy to every image, and the report’s figures are"),
+        ("vgg16", {3: 100}, "The rebuilt VGG16 answers happy to every image."),
+        ("resnet50", {3: 99, 4: 1}, ""),
+    ],
+)
+def test_a_rebuilt_network_that_answers_one_label_only_is_named(tmp_path, architecture, predicted, said):
+    confusion = np.zeros((7, 7), int)
+    for answer, count in predicted.items():
+        confusion[5, answer] = count
+    metrics = {"val": {"accuracy": 0.25}, "all": figures(0.25)["all"] | {"confusion": confusion.tolist()}}
+    card = make_toy_model(tmp_path, architecture=architecture, training={"name": "report"}, metrics=metrics)
+    words = side_by_side.in_words(side_by_side.networks([card]))
+    assert words.partition("interval of")[2].partition(". ")[2].startswith(said)
+    assert ("answers" in words) == bool(said)
 
 
 def test_every_figure_is_a_point_of_the_chart(cards):
