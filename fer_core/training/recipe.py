@@ -88,7 +88,10 @@ class Recipe:
         ``"labels"`` or ``"ferplus"`` (vote distributions over the seven classes).
     teachers, teacher_share
         With the targets ``"labels"``: ids of committed models, and the part of each training target, 0-1, that is what
-        they and the votes of FER+ say of the label (:func:`fer_core.training.targets.label_posterior`).
+        they and the votes of FER+ say of the label.
+    posterior
+        How that is computed: ``"regression"`` (:func:`fer_core.training.targets.by_regression`) or ``"pool"``
+        (:func:`fer_core.training.targets.by_pool`), which fits fewer numbers to validation.
     patience
         Stop after this many epochs without a lower validation loss; 0 runs all epochs.
     feature_copies
@@ -138,6 +141,7 @@ class Recipe:
     targets: str = "labels"
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.0
+    posterior: str = "regression"
     patience: int = 0
     feature_copies: int = 8
     selection: str = "accuracy"
@@ -157,6 +161,7 @@ class Recipe:
             "schedule": ("cosine", "constant"),
             "loss": LOSSES,
             "targets": ("labels", "ferplus"),
+            "posterior": ("regression", "pool"),
             "selection": ("accuracy", "loss"),
             "precision": ("float32", "mixed_bfloat16"),
             "ships": ("all", "predictions"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from fer_core.classifier import Classifier, open_classifier
-from fer_core.data.ferplus import open_votes
+from fer_core.data.ferplus import SEVEN, open_votes
 from fer_core.errors import TrainingError
 from fer_core.evaluation.agreement import distribution
 from fer_core.files import replacing
 from fer_core.labels import N_CLASSES
 from fer_core.registry import ONNX_FILE, WEIGHTS_FILE, load_card
+from fer_core.scores import log_softmax, softmax
 from fer_core.settings import Settings
 from fer_core.training.loop import TrainingData, one_hot
 from fer_core.training.recipe import Recipe
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 TEACHER_BATCH = 64
 
+PRIOR_VOTES: Final = 0.3
+"""Added to the votes of each class in a pool, so that a class without any has a logarithm."""
+
 
 def training_data(
     recipe: Recipe, dataset: Fer2013, splits: NDArray[np.str_], settings: Settings, store: Path
@@ -35,13 +39,13 @@ def training_data(
     Each target is a distribution over the classes. An image that FER+ does not know keeps its label.
 
     - ``labels``: a one at the label. With teachers the training images have ``(1 - s) label + s P(label | teachers,
-      votes)``, where s is the recipe's `teacher_share` (:func:`label_posterior`); validation keeps its labels.
+      votes)``, where s is the recipe's `teacher_share` and P its `posterior`; validation keeps its labels.
     - ``ferplus``: the votes for the seven classes, divided by their sum.
 
     Parameters
     ----------
     recipe
-        Its `targets`, `teachers` and `teacher_share`.
+        Its `targets`, `teachers`, `teacher_share` and `posterior`.
     dataset, splits
         FER2013, and the split of each image.
     settings
@@ -72,7 +76,7 @@ def training_data(
             axis=0,
         )
         fitted = np.arange(len(rows)) >= len(train)
-        posterior = label_posterior(scores, counts, labels[rows], fitted)
+        posterior = POSTERIORS[recipe.posterior](scores, counts, labels[rows], fitted)
         share = recipe.teacher_share
         targets[train] = (1 - share) * targets[train] + share * posterior[: len(train)]
     return TrainingData(
@@ -120,7 +124,7 @@ def teacher_scores(teacher: Classifier, images: NDArray[np.uint8], store: Path) 
     return loaded
 
 
-def label_posterior(
+def by_regression(
     scores: NDArray[np.float32], counts: NDArray[np.int64], labels: NDArray[np.int64], fitted: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Return how probable each label is, given what teachers score and what people voted: ``(N, 7)`` float32.
@@ -149,11 +153,54 @@ def label_posterior(
     """
     from sklearn.linear_model import LogisticRegression
 
-    if len(np.unique(labels[fitted])) < N_CLASSES:
-        raise TrainingError("Every class needs a validation image, to weigh teachers and votes by.")
-    tiny = np.finfo(np.float32).eps
+    _check_fitted(labels[fitted])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    evidence = np.hstack([np.log(np.maximum(scores, tiny)), shares])
+    evidence = np.hstack([_logs(scores), shares])
     model = LogisticRegression(max_iter=5000).fit(evidence[fitted], labels[fitted])
     posterior: NDArray[np.float32] = model.predict_proba(evidence).astype(np.float32)
     return posterior
+
+
+def by_pool(
+    scores: NDArray[np.float32], counts: NDArray[np.int64], labels: NDArray[np.int64], fitted: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return the same as :func:`by_regression` from 21 parameters, which flatter the images they are fitted to less.
+
+    A logarithmic opinion pool (Genest and Zidek 1986, Statistical Science 1) of teachers and voters: the logit of class
+    c is ``a_c log(score of c) + b_c log(share of the votes for c) + d_c``, with shares of the seven classes' votes to
+    each of which :data:`PRIOR_VOTES` are added.
+
+    Raises
+    ------
+    TrainingError
+        If a class has no image to fit to.
+    """
+    from scipy.optimize import minimize
+
+    _check_fitted(labels[fitted])
+    seven = counts[:, list(SEVEN)] + PRIOR_VOTES
+    voters = np.log(seven / seven.sum(axis=1, keepdims=True))
+    evidence = np.stack([_logs(scores), voters, np.ones_like(voters)])  # (3, N, 7)
+    known, truth = evidence[:, fitted], one_hot(labels[fitted]).astype(np.float64)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logs = log_softmax((flat.reshape(3, 1, N_CLASSES) * known).sum(axis=0))
+        gradient = (known * (np.exp(logs) - truth)).sum(axis=1) / len(truth)
+        return float(-(truth * logs).sum() / len(truth)), gradient.ravel()
+
+    start = np.repeat([1.0, 0.0, 0.0], N_CLASSES)
+    weights = minimize(loss, start, jac=True, method="L-BFGS-B").x.reshape(3, 1, N_CLASSES)
+    return softmax((weights * evidence).sum(axis=0)).astype(np.float32)
+
+
+def _check_fitted(labels: NDArray[np.int64]) -> None:
+    if len(np.unique(labels)) < N_CLASSES:
+        raise TrainingError("Every class needs a validation image, to weigh teachers and votes by.")
+
+
+def _logs(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.maximum(scores, np.finfo(np.float32).eps)), dtype=np.float64)
+
+
+POSTERIORS: Final = {"regression": by_regression, "pool": by_pool}
+"""`posterior` of a recipe -> what computes it."""

@@ -20,7 +20,7 @@ from fer_core import architectures
 from fer_core.architectures import BuildOptions
 from fer_core.classifier import load_classifier
 from fer_core.data.fer2013 import Fer2013
-from fer_core.data.ferplus import VOTE_COLUMNS, read_votes, row_map
+from fer_core.data.ferplus import SEVEN, VOTE_COLUMNS, read_votes, row_map
 from fer_core.errors import DatasetMissing, TrainingError
 from fer_core.labels import EMOTIONS
 from fer_core.registry import load_card
@@ -28,7 +28,7 @@ from fer_core.settings import ROOT, Settings
 from fer_core.training import command
 from fer_core.training.augmentation import augment
 from fer_core.training.recipe import FACE_AUGMENTATION, LOSSES, RECIPES, Augmentation, Recipe, get_recipe
-from fer_core.training.targets import label_posterior, training_data, vote_targets
+from fer_core.training.targets import POSTERIORS, by_pool, by_regression, training_data, vote_targets
 from tests.toy import make_toy_model
 from tests.toy_network import toy_data
 
@@ -455,14 +455,38 @@ def test_the_label_posterior_is_the_share_of_labels_among_images_with_such_score
     scores = np.full((2007, 7), 1 / 7, np.float32)
     scores[1000:1500] = [0.01, 0.01, 0.01, 0.94, 0.01, 0.01, 0.01]
     scores[1500:2000] = [0.01, 0.01, 0.01, 0.01, 0.94, 0.01, 0.01]
-    posterior = label_posterior(scores, counts, labels, np.arange(2007) < 2007)
+    posterior = by_regression(scores, counts, labels, np.arange(2007) < 2007)
     assert posterior.dtype == np.float32
     np.testing.assert_allclose(posterior[0, [0, 1, 5]], [0.7, 0.2, 0.1], atol=0.02)
     np.testing.assert_allclose(posterior[1000, [3, 4]], [0.96, 0.04], atol=0.02)
     np.testing.assert_allclose(posterior[1999, 4], 1, atol=0.02)
     np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
-    with pytest.raises(TrainingError, match="Every class"):
-        label_posterior(scores, counts, labels, np.arange(2007) < 2000)
+    for compute in POSTERIORS.values():
+        with pytest.raises(TrainingError, match="Every class"):
+            compute(scores, counts, labels, np.arange(2007) < 2000)
+
+
+def test_a_pool_weighs_teachers_and_voters_of_each_class_by_how_far_they_are_right() -> None:
+    # Happy and sad, and a few of the others. Teachers say .8 to .2; they are right in eight of ten of those, as they
+    # say. People never vote for sad and always for happy: they know nothing. So the pool says what the teachers say.
+    labels = np.concatenate([np.repeat([3, 5, 3, 5], [800, 200, 200, 800]), np.arange(7)])
+    scores = np.full((2007, 7), 1e-3, np.float32)
+    scores[:1000, [3, 5]], scores[1000:2000, [3, 5]] = [0.8, 0.2], [0.2, 0.8]
+    scores[2000:] = np.eye(7)
+    counts = np.zeros((2007, 10), np.int64)
+    counts[:, VOTE_COLUMNS.index("happiness")] = 10
+    fitted = np.arange(2007) < 2007
+    posterior = by_pool(scores, counts, labels, fitted)
+    assert posterior.dtype == np.float32
+    np.testing.assert_allclose(posterior[[0, 1999]][:, [3, 5]], [[0.8, 0.2], [0.2, 0.8]], atol=0.01)
+    np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-6)
+    # Now the teachers say the same of all, and voters are right in nine of ten.
+    scores[:2000], counts[:2000] = 1 / 7, 0
+    voted = np.where(np.arange(2000) % 10, labels[:2000], 8 - labels[:2000])  # 3 and 5 exchanged in one of ten
+    for image, emotion in enumerate(voted):
+        counts[image, SEVEN[emotion]] = 10
+    posterior = by_pool(scores, counts, labels, fitted)
+    np.testing.assert_allclose(posterior[[0, 1]][:, [3, 5]], [[0.1, 0.9], [0.9, 0.1]], atol=0.01)
 
 
 def few_images() -> Fer2013:
@@ -489,9 +513,10 @@ def test_teachers_soften_training_labels_and_leave_validation_as_it_is(tmp_path:
     teacher = load_classifier(load_card(settings.models_dir / "teacher"))
     scores = teacher.predict_proba(dataset.images, mirror=True)
     counts, _ = read_votes(votes).of(dataset.names.tolist())
-    posterior = label_posterior(scores, counts, dataset.labels, val)
-    expected = 0.3 * np.eye(7)[dataset.labels[train]] + 0.7 * posterior[train]
-    np.testing.assert_allclose(data.train_targets, expected, atol=1e-3)
+    for name, compute in POSTERIORS.items():
+        expected = 0.3 * np.eye(7)[dataset.labels[train]] + 0.7 * compute(scores, counts, dataset.labels, val)[train]
+        made = training_data(replace(recipe, posterior=name), dataset, splits, settings, tmp_path)
+        np.testing.assert_allclose(made.train_targets, expected, atol=1e-3)
     # Scores are kept: a second call reads them.
     (kept,) = tmp_path.glob("scores-teacher-*.npy")
     np.save(kept, np.load(kept)[::-1])
