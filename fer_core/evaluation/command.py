@@ -241,6 +241,9 @@ def card_text(card: ModelCard) -> str:
         lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     lines += [
         "",
+        "The interval of the ECE lies high: drawing images anew adds noise to every bin, and an ECE near zero can lie "
+        "below it.",
+        "",
         "PrivateTest, class by class:",
         "",
         "| class | precision | recall | F1 | images |",

@@ -59,9 +59,10 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "inception-v3-improved": Words(
         name="InceptionV3, improved",
-        summary=f"ImageNet InceptionV3 up to mixed5, trained on in every layer {_BETTER}",
+        summary=f"ImageNet InceptionV3 up to mixed5, trained on in every layer: {_TAUGHT} Mild augmentation of faces "
+        "and a running average of the weights.",
         license="Apache-2.0",
-        notice=_INCEPTION,
+        notice=f"{_INCEPTION} {_TEACHERS} {_VOTES}",
     ),
     "mobilenet-report": Words(
         name="MobileNet, the report's protocol",
@@ -153,9 +154,9 @@ WORDS: Final[dict[str, Words]] = {
     "vgg16-improved": Words(
         name="VGG16, improved",
         summary="ImageNet VGG16 with batch normalisation between each convolution and its activation, trained on in "
-        f"every layer {_BETTER}",
+        f"every layer: {_TAUGHT} Mild augmentation of faces and a running average of the weights.",
         license="CC BY 4.0",
-        notice=f"{_VGG16} They were changed here by training on. {_DATA}",
+        notice=f"{_VGG16} They were changed here by training on. {_DATA} {_TEACHERS} {_VOTES}",
     ),
 }
 
