@@ -35,6 +35,10 @@ label's images minus another model's; and minus what guessing independently of t
 
 VIEWS: Final[tuple[str, ...]] = get_args(View)
 
+NAMED: Final = 3
+"""Up to so many models are named in a sentence, with their figures; of more, how many they are and from where to where
+their figures go."""
+
 Order = Literal["fixed", "clustered"]
 ORDERS: Final[tuple[str, ...]] = get_args(Order)
 
@@ -386,6 +390,10 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
     for leader, entries in sorted(decided.items(), key=lambda item: (-len(item[1]), item[0])):
         which = _all_of(entries, paired) or _listed([_quoted(entry) for entry in entries])
         rates = _listed([f"{entry.rates[leader].count} of {entry.n}" for entry in entries])
+        if len(entries) > NAMED:
+            shares = sorted(entry.rates[leader].value for entry in entries)
+            which = _all_of(entries, paired) or f"{len(entries)} of {len(paired)} models"
+            rates = f"{percent(shares[0])} to {percent(shares[-1])} of the images with that label"
         sentences.append(f"{which}: {label} goes most often to **{EMOTIONS[leader]}** ({rates}).")
         for entry in entries:
             if entry.rates[leader].low <= entry.elsewhere[leader]:

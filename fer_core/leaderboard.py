@@ -568,7 +568,8 @@ def in_words(table: Sequence[Row]) -> str:
     own = best(table, "trained", "rebuilt")
     if own is None or own.accuracy is None:
         return "No model trained here has been evaluated on these images yet."
-    sentences = [f"**{own.name}** is the best model here: {percent(own.accuracy)} of {own.images}{_interval(own)}."]
+    right = f"{percent(own.accuracy)} of {own.images}{_interval(own)}"
+    sentences = [f"Of the models here **{own.name}** is right most often: {right}."]
     others = [best(table, kind) for kind in ("claim", "measured", "published")]
     parts: list[str] = []
     for other, what in zip(

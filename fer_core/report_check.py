@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from fer_core.confusion import Rate, rate
+from fer_core.confusion import NAMED, Rate, rate
 from fer_core.errors import FerError
 from fer_core.evaluation import metrics
 from fer_core.evaluation.forensics import Finding, examine, shuffled
@@ -210,9 +210,10 @@ def claims_in_words(claims: Sequence[Claim], *, label: str = "disgust", answer: 
         entries = [entry for entry in tested if entry.more_than_others == verdict and entry.others.n]
         if entries:
             figures = [f"{e.model} ({percent(e.taken.value)} against {percent(e.others.value)})" for e in entries]
+            who = "; by ".join(figures) if len(entries) <= NAMED else f"{len(entries)} of {len(tested)} models"
             sentences.append(
                 f"{label.capitalize()} is taken for {answer} **{words}** (those labelled neither {label} nor {answer}) "
-                f"by {'; by '.join(figures)}."
+                f"by {who}."
             )
     return tuple(sentences)
 

@@ -18,7 +18,7 @@ def fresh(start_server):
 def test_the_leaderboard_the_curves_and_a_comparison_are_drawn(fresh, visit):
     with visit(server=fresh) as visitor:
         visitor.open("/models")
-        assert "is the best model here" in visitor.text
+        assert "is right most often" in visitor.text
         assert visitor.page.locator("[data-testid='stDataFrame'] canvas").count() > 0
         visitor.page.wait_for_selector("[data-testid='stVegaLiteChart'] svg, [data-testid='stVegaLiteChart'] canvas")
         for view, said in (("Training", "was kept"), ("Compare two", "McNemar’s test"), ("Model cards", "Licence")):

@@ -174,6 +174,17 @@ def test_models_that_agree_share_a_sentence():
     assert words(entries) == ("Both models: disgust goes most often to **angry** (30 of 70 and 25 of 65).")
 
 
+def test_of_more_than_three_models_it_is_said_how_many_they_are_and_from_where_to_where():
+    entries = [
+        cm.destination(name, matrix(disgust={"angry": count, "disgust": 80 - count}), DISGUST)
+        for name, count in zip("ABCD", (20, 40, 30, 16), strict=True)
+    ]
+    said = "disgust goes most often to **angry** (20.0 % to 50.0 % of the images with that label)."
+    assert words(entries) == f"All 4 models: {said}"
+    happy = cm.destination("E", matrix(disgust={"happy": 60, "disgust": 20}), DISGUST)
+    assert words([*entries, happy]).startswith(f"4 of 5 models: {said} “E”: ")
+
+
 def test_a_favourite_answer_is_said_to_say_little_about_the_label():
     often = {"happy": 50, "sad": 50}
     counts = matrix(disgust={"happy": 30, "sad": 5}, happy={"happy": 90}, angry=often, fear=often)

@@ -101,6 +101,7 @@ def test_the_sentences_on_the_claim_count_the_models_it_holds_for():
         in more
     )
     assert less.endswith("by B (4.5 % against 50.0 %).")
+    assert report_check.claims_in_words([a, b, b, b, b])[3].endswith(") by 4 of 5 models.")
     assert "holds for the one model here" in report_check.claims_in_words([a])[0]
     assert "holds for none of the models" in report_check.claims_in_words([b, b])[0]
     assert "nothing to test" in report_check.claims_in_words([])[0]
