@@ -326,7 +326,7 @@ def _after_flagship(name: str, **changes: Any) -> Recipe:
 
 
 TEACHERS: Final = ("mobilenet-flagship", "mobilenet-flagship-128", "mobilenet-improved")
-"""Who teaches, but for ``flagship_taught``, which has two more."""
+"""Who teaches, but for ``flagship_taught`` and ``flagship_retaught``, which name theirs."""
 
 _TAUGHT: Final[dict[str, Any]] = {
     "weight_decay": 5e-2,
@@ -419,6 +419,33 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             | {
                 "teachers": (*TEACHERS, "mobilenet-flagship-distilled", "custom-cnn-improved"),
                 "teacher_share": 0.8,
+            },
+        ),
+        # A second generation: its teachers are taught themselves, and of four kinds of networks. Without mixup: the
+        # first one learnt no more of training than of validation.
+        "flagship_retaught": _improved(
+            "mobilenet",
+            "flagship_retaught",
+            epochs=30,
+            size=128,
+            cut="conv_pw_11_relu",
+            input_stats="caffe",
+            mixup=0.0,
+            mixup_off=0,
+            small_size=96,
+            small_epochs=18,
+            adjusted=True,
+            **_TAUGHT
+            | {
+                "teachers": (
+                    "mobilenet-flagship-128",
+                    "mobilenet-flagship-taught",
+                    "vgg16-improved",
+                    "inception-v3-improved",
+                    "custom-cnn-improved",
+                ),
+                "teacher_share": 0.8,
+                "posterior": "pool",
             },
         ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
