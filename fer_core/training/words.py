@@ -133,6 +133,14 @@ WORDS: Final[dict[str, Words]] = {
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
+    "mobilenet-flagship-whole": Words(
+        name="Flagship, whole",
+        summary="The whole MobileNet v1, started from face recognition (VGGFace2) and trained on in every layer, up to "
+        "128 px: eight tenths of each target are what five models of four kinds, most of them taught themselves, and "
+        "the votes of ten people (FER+) say of the label.",
+        license="Apache-2.0",
+        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
+    ),
     "mobilenet-flagship-averaged": Words(
         name="Flagship, averaged",
         summary="A mean of the weights of the flagship and of two networks that went on from it: one at 128 px, one "
