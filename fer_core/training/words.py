@@ -29,6 +29,10 @@ _TAUGHT: Final = (
     "seven tenths of each target are what several models trained here and the votes of ten people (FER+) say of the "
     "label."
 )
+_RETAUGHT: Final = (
+    "eight tenths of each target are what five models of four kinds, most of them taught themselves, and the votes of "
+    "ten people (FER+) say of the label."
+)
 _TEACHERS: Final = "The models that taught it start from ImageNet and VGGFace2 weights."
 _NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
 _PROTOCOL: Final = "rebuilt by the student report's own protocol"
@@ -128,16 +132,14 @@ WORDS: Final[dict[str, Words]] = {
     "mobilenet-flagship-retaught": Words(
         name="Flagship, taught by taught networks",
         summary="MobileNet v1 cut after block 11, started from face recognition (VGGFace2) and trained on in every "
-        "layer, up to 128 px: eight tenths of each target are what five models of four kinds, most of them taught "
-        "themselves, and the votes of ten people (FER+) say of the label.",
+        f"layer, up to 128 px: {_RETAUGHT}",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-whole": Words(
         name="Flagship, whole",
         summary="The whole MobileNet v1, started from face recognition (VGGFace2) and trained on in every layer, up to "
-        "128 px: eight tenths of each target are what five models of four kinds, most of them taught themselves, and "
-        "the votes of ten people (FER+) say of the label.",
+        f"128 px: {_RETAUGHT}",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),

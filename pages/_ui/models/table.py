@@ -26,8 +26,9 @@ def draw(part: str) -> None:
             "With the mirror image and an ensemble, too",
             key="with_mirror",
             persist_state="session",
-            help="Every face is scored as it is and mirrored, and the two scores are averaged. The ensemble mixes the "
-            "models trained here; its weights are chosen on validation.",
+            help="Every face is scored as it is and mirrored, and the two scores are averaged. The ensemble mixes "
+            f"models trained here, as many as {leaderboard.ENSEMBLE_MILLISECONDS:.0f} ms a face allow; its weights are "
+            "chosen on validation.",
         )
         further = store.further_rows(cast("Selection", part)) if with_mirror else []
     rows = leaderboard.rows(loaders.registry().cards, part, times, further)
