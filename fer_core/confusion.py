@@ -388,12 +388,14 @@ def destinations_in_words(paired: Sequence[Destination], mispaired: Sequence[Des
         if entry.leader is not None:
             decided.setdefault(entry.leader, []).append(entry)
     for leader, entries in sorted(decided.items(), key=lambda item: (-len(item[1]), item[0])):
-        which = _all_of(entries, paired) or _listed([_quoted(entry) for entry in entries])
-        rates = _listed([f"{entry.rates[leader].count} of {entry.n}" for entry in entries])
         if len(entries) > NAMED:
-            shares = sorted(entry.rates[leader].value for entry in entries)
-            which = _all_of(entries, paired) or f"{len(entries)} of {len(paired)} models"
-            rates = f"{percent(shares[0])} to {percent(shares[-1])} of the images with that label"
+            shares = [entry.rates[leader].value for entry in entries]
+            which = f"{len(entries)} of {len(paired)} models"
+            rates = f"{percent(min(shares))} to {percent(max(shares))} of the images with that label"
+        else:
+            which = _listed([_quoted(entry) for entry in entries])
+            rates = _listed([f"{entry.rates[leader].count} of {entry.n}" for entry in entries])
+        which = _all_of(entries, paired) or which
         sentences.append(f"{which}: {label} goes most often to **{EMOTIONS[leader]}** ({rates}).")
         for entry in entries:
             if entry.rates[leader].low <= entry.elsewhere[leader]:
