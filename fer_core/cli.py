@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from fer_core import __version__
 from fer_core.errors import FerError
+from fer_core.wording import sentence_case
 
 PROGRAM: Final = "python -m fer_core"
 
@@ -110,4 +111,4 @@ def _overview(commands: Mapping[str, Command]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{sentence_case(text)}."

@@ -13,7 +13,7 @@ from fer_core.figures_confusion import Records, Spec, theme
 from fer_core.labels import EMOTIONS, display_name
 from fer_core.leaderboard import KIND_NAMES, Row, best
 from fer_core.side_by_side import IMPROVED, Network
-from fer_core.wording import percent
+from fer_core.wording import PART_NAMES, percent, sentence_case
 
 KIND_COLORS: Final = {
     "light": {
@@ -210,7 +210,7 @@ def networks_spec(records: Records, *, dark: bool = False) -> Spec:
     x = {
         "field": "accuracy",
         "type": "quantitative",
-        "title": "Accuracy on all 7,178 test images",
+        "title": f"Accuracy on {PART_NAMES['all']}",
         "scale": {"zero": False, "padding": 12},
         "axis": {"format": "~%", "tickCount": 6, "gridOpacity": 0.5},
     }
@@ -462,7 +462,7 @@ def _record(row: Row, what: str, x: float | None) -> dict[str, Any]:
         "what": what,
         "name": row.name,
         "kind": KIND_NAMES[row.kind],
-        "images": row.images,
+        "images": sentence_case(row.images),
         "accuracy": row.accuracy,
         "low": row.low if row.low is not None else row.accuracy,
         "high": row.high if row.high is not None else row.accuracy,

@@ -22,7 +22,7 @@ from fer_core.evaluation import metrics, report_deck
 from fer_core.labels import EMOTIONS
 from fer_core.registry import HISTORY_FILE, MIRROR_FILE, SERVED, ModelCard
 from fer_core.settings import ROOT
-from fer_core.wording import percent
+from fer_core.wording import PART_NAMES, percent, sentence_case
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Predictions
@@ -48,12 +48,7 @@ KIND_MEANINGS: Final = {
     "people": "how well people agree with the labels of FER2013",
 }
 
-PART_NAMES: Final = {
-    "private": "PrivateTest",
-    "all": "All test images",
-    "private_clean": "PrivateTest without leaks",
-    "val": "Validation",
-}
+PARTS: Final = ("private", "all", "private_clean", "val")
 """Parts of the data that cards hold figures for, the one of the literature first."""
 
 ENSEMBLE_LEAST: Final = 0.05
@@ -159,7 +154,7 @@ def rows(
     ----------
     cards : sequence of ModelCard
     part : str
-        One of :data:`PART_NAMES`: what the figures of models trained here are of. The others' figures exist for one
+        One of :data:`PARTS`: what the figures of models trained here are of. The others' figures exist for one
         part only and stay what they are.
     latency : dict, optional
         Model id -> time, from :func:`read_latency`.
@@ -171,8 +166,8 @@ def rows(
     FerError
         If there is no such part.
     """
-    if part not in PART_NAMES:
-        raise FerError(f"There is no part {part!r} of the data; there are {', '.join(PART_NAMES)}.")
+    if part not in PARTS:
+        raise FerError(f"There is no part {part!r} of the data; there are {', '.join(PARTS)}.")
     table = [own_row(card, part, (latency or {}).get(card.id)) for card in cards]
     table += [*further, *claims(), *peers(), *people()]
     rank = {kind: place for place, kind in enumerate(KINDS)}
@@ -229,7 +224,7 @@ def mirror_row(
     ----------
     card : ModelCard
     part : str
-        One of :data:`PART_NAMES`.
+        One of :data:`PARTS`.
     predictions_of : callable
         Gives the mean probabilities for that part; asked only where the card does not hold their figures.
     latency : mapping
@@ -311,7 +306,7 @@ def ensemble_of(
     cards : sequence of ModelCard
         See :func:`may_be_mixed`.
     part : str
-        One of :data:`PART_NAMES`.
+        One of :data:`PARTS`.
     predictions_of : callable
         Gives the predictions (mean of face and mirror image) of a model for a part.
     latency : mapping
@@ -342,7 +337,7 @@ def ensemble_row(ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictio
     ----------
     ensemble : Ensemble
     part : str
-        One of :data:`PART_NAMES`.
+        One of :data:`PARTS`.
     rows_of_part : sequence of Predictions
         Of each model for that part, for the same images in the same order.
     """
@@ -579,16 +574,12 @@ def in_words(table: Sequence[Row]) -> str:
             parts.append(f"{what} is {percent(other.accuracy)} ({other.name}{_elsewhere(other, own)})")
     if parts:
         listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
-        sentences.append(f"{listed[0].upper()}{listed[1:]}.")
+        sentences.append(f"{sentence_case(listed)}.")
     return " ".join(sentences)
 
 
 def _elsewhere(row: Row, own: Row) -> str:
-    return (
-        ""
-        if row.images == own.images
-        else f", on {row.images[0].lower() + row.images[1:] if row.kind == 'claim' else row.images}"
-    )
+    return "" if row.images == own.images else f", on {row.images}"
 
 
 def _interval(row: Row) -> str:
@@ -607,7 +598,7 @@ def to_records(table: Sequence[Row]) -> list[dict[str, Any]]:
             "Accuracy": points(row.accuracy),
             "Kind": KIND_NAMES[row.kind],
             "95 % interval": "" if row.low is None or row.high is None else f"{row.low * 100:.1f}–{percent(row.high)}",
-            "Images": row.images,
+            "Images": sentence_case(row.images),
             "Macro-F1": None if row.macro_f1 is None else round(row.macro_f1, 4),
             "Disgust recall": points(row.disgust_recall),
             "ECE": None if row.ece is None else round(row.ece, 4),

@@ -14,8 +14,8 @@ import numpy as np
 
 from fer_core.evaluation import report_deck
 from fer_core.labels import EMOTIONS, N_CLASSES
-from fer_core.leaderboard import KIND_NAMES, PART_NAMES, Row, is_rebuilt, own_row
-from fer_core.wording import percent
+from fer_core.leaderboard import KIND_NAMES, Row, is_rebuilt, own_row
+from fer_core.wording import PART_NAMES, percent
 
 if TYPE_CHECKING:
     from fer_core.registry import ModelCard

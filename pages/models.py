@@ -6,7 +6,8 @@ from typing import Final
 
 import streamlit as st
 
-from fer_core.leaderboard import PART_NAMES
+from fer_core.leaderboard import PARTS
+from fer_core.wording import PART_NAMES, sentence_case
 from pages._ui import loaders, shell, url
 from pages._ui.models import duel, table, training
 
@@ -20,19 +21,18 @@ VIEWS: Final = {
 
 def choose_images() -> str:
     """Draw the picker of the images that figures are of."""
-    parts = list(PART_NAMES)
-    url.adopt("on", parts, parts[0])
+    url.adopt("on", PARTS, PARTS[0])
     part = st.selectbox(
         "Images",
-        parts,
-        format_func=PART_NAMES.__getitem__,
+        PARTS,
+        format_func=lambda part: sentence_case(PART_NAMES[part]),
         key="on",
         persist_state="session",
         width=320,
         help="What the figures of models trained here are of. PrivateTest (3,589 images) is that of the literature, "
         "all 7,178 test images that of the report; leaks are images whose pixels stand in Training, too.",
     )
-    url.write(on=part if part != parts[0] else None)
+    url.write(on=part if part != PARTS[0] else None)
     return part
 
 

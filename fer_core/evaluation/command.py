@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fer_core.errors import FerError
 from fer_core.evaluation.bootstrap import OVERALL, PER_CLASS
 from fer_core.labels import EMOTIONS, display_name
+from fer_core.leaderboard import PARTS
 from fer_core.registry import (
     MIRROR_FILE,
     PREDICTIONS_FILE,
@@ -22,17 +23,10 @@ from fer_core.registry import (
     write_card,
 )
 from fer_core.settings import ROOT, Settings
+from fer_core.wording import PART_NAMES, sentence_case
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Predictions, Selection
-
-PARTS: Final[dict[str, str]] = {
-    "all": "all 7,178 test images",
-    "private": "PrivateTest",
-    "private_clean": "PrivateTest without leaks",
-    "val": "validation",
-}
-"""What figures are reported on, and how it is called."""
 
 _START, _END = "<!-- models: made by python -m fer_core evaluate -->", "<!-- end of models -->"
 
@@ -91,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def card_metrics(stored: Predictions) -> dict[str, Any]:
-    """Return the ``metrics`` of a card: for each part of :data:`PARTS` the figures of these predictions.
+    """Return the ``metrics`` of a card: the figures of these predictions on all :data:`PARTS`.
 
     Parameters
     ----------
@@ -229,7 +223,7 @@ def card_text(card: ModelCard) -> str:
         "",
         "Recomputed from `predictions.parquet` by `python -m fer_core evaluate`; in brackets 95 % bootstrap intervals.",
         "",
-        "| | " + " | ".join(PARTS.values()) + " |",
+        "| | " + " | ".join(sentence_case(PART_NAMES[part]) for part in PARTS) + " |",
         "|---|" + "---|" * len(PARTS),
     ]
     lines.append("| images | " + " | ".join(f"{card.metrics[part]['n']:,}" for part in PARTS) + " |")
@@ -286,7 +280,12 @@ def _course(card: ModelCard) -> list[str]:
         parts = [f"{share:g} of `{name}`" for share, name in zip(recipe.shares, recipe.members, strict=True)]
         course = f"nothing is trained; a mean of weights, {', '.join(parts)}"
     else:
-        course = f"kept epoch {training['kept_epoch']} of {training['epochs_run']}; " + (
+        kept = (
+            f"kept epoch {training['kept_epoch']} of {training['epochs_run']}; "
+            if {"kept_epoch", "epochs_run"} <= training.keys()
+            else ""
+        )
+        course = kept + (
             f"goes on from the weights `{recipe.initial_weights}`"
             if recipe.initial_weights
             else f"backbone weights `{recipe.build.backbone_weights}`"

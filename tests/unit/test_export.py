@@ -86,6 +86,9 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     assert slim.metrics == card.metrics
     assert "Only its predictions are kept" in card_text(slim)
     assert "Only its predictions are kept" not in card_text(card)
+    assert "kept epoch 1 of 1; backbone weights" in card_text(card)
+    elsewhere = {key: value for key, value in card.training.items() if key not in ("kept_epoch", "epochs_run")}
+    assert "seed 1: backbone weights `backbone.weights.h5`." in card_text(replace(card, training=elsewhere))
     registry = load_registry(tmp_path, verify=True)
     assert (registry.cards, registry.servable, registry.problems) == ((slim,), (), ())
 

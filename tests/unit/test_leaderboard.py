@@ -57,7 +57,7 @@ def test_kinds_of_figures_are_never_mixed_up(tmp_path):
     assert by_name["Toy old", "rebuilt"].model_id == "old"
     assert by_name["Toy new", "trained"].model_id == "new"
     assert by_name["MobileNet", "claim"].accuracy == pytest.approx(0.4298)
-    assert by_name["MobileNet", "claim"].images == "All test images"
+    assert by_name["MobileNet", "claim"].images == "all 7,178 test images"
     assert by_name["VGGNet, one network", "published"].images == "PrivateTest"
     assert by_name["fer", "measured"].ece == 0.056
     assert by_name["One person", "people"].low == pytest.approx(0.60)
@@ -80,7 +80,7 @@ def test_the_best_accuracy_stands_first_and_words_name_the_images_where_they_dif
         "Of the models here **Toy toy** is right most often: 70.0 % of PrivateTest (95 % interval 68.0 to 72.0 %)."
         in said
     )
-    assert "43.0 % (MobileNet, on all test images)" in said
+    assert "43.0 % (MobileNet, on all 7,178 test images)" in said
     assert "66.8 % (@vladmandic/human)" in said
 
 

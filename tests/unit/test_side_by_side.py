@@ -45,7 +45,7 @@ def test_each_network_of_the_report_stands_beside_its_rebuild_and_its_improvemen
     ]
     assert [n.claim.accuracy for n in table[:5]] == pytest.approx([0.2917, 0.2471, 0.4298, 0.3862, 0.3401])
     assert table[5].claim is None
-    assert {row.images for n in table for row in (n.rebuilt, n.improved) if row} == {"All test images"}
+    assert {row.images for n in table for row in (n.rebuilt, n.improved) if row} == {"all 7,178 test images"}
     assert [n.name for n in side_by_side.networks(cards[1:])][-1] == "Inception V3", "the best stands there already"
 
 

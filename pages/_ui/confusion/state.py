@@ -15,18 +15,12 @@ from fer_core.errors import FerError
 from fer_core.labels import EMOTIONS
 from fer_core.registry import ModelCard
 from fer_core.whatif import ANSWERS
+from fer_core.wording import PART_NAMES, sentence_case
 from pages._ui import loaders, url
 
 if TYPE_CHECKING:
     from fer_core.evaluation.predictions import Selection
 
-PARTS: Final = {
-    "all": "All 7,178 test images",
-    "public": "PublicTest",
-    "private": "PrivateTest",
-    "private_clean": "PrivateTest without leaks",
-    "val": "Validation",
-}
 VIEWS: Final = {
     "row": "Row %",
     "column": "Column %",
@@ -65,8 +59,7 @@ class Choice:
     @property
     def part_name(self) -> str:
         """The part, for the middle of a sentence."""
-        name = PARTS[self.part]
-        return name if name.startswith("P") else name[0].lower() + name[1:]
+        return PART_NAMES[self.part]
 
 
 def choose() -> Choice:
@@ -90,7 +83,13 @@ def choose() -> Choice:
         url.adopt("part", parts, parts[0])
         part = cast(
             "Selection",
-            st.selectbox("Images", parts, format_func=PARTS.__getitem__, key="part", persist_state="session"),
+            st.selectbox(
+                "Images",
+                parts,
+                format_func=lambda part: sentence_case(PART_NAMES[part]),
+                key="part",
+                persist_state="session",
+            ),
         )
         others = {key: card for key, card in cards.items() if key != model and part in _parts(card)}
         views = [view for view in VIEWS if view != "model" or others]
@@ -163,7 +162,7 @@ def round_() -> int:
 
 def _parts(card: ModelCard) -> list[Selection]:
     answered = loaders.parts_of(card)
-    found = [cast("Selection", part) for part in PARTS if part in answered]
+    found = [cast("Selection", part) for part in PART_NAMES if part in answered]
     if not found:
         raise FerError(f"The stored predictions of “{card.name}” hold no image of any part.")
     return found

@@ -12,8 +12,8 @@ from fer_core import figures_models as figures
 from fer_core import thumbnails
 from fer_core.evaluation import metrics
 from fer_core.labels import EMOTIONS, display_name
-from fer_core.leaderboard import PART_NAMES, DisagreementGroup
-from fer_core.wording import percent
+from fer_core.leaderboard import DisagreementGroup
+from fer_core.wording import PART_NAMES, percent
 from pages._ui import loaders, shell, url
 from pages._ui.components import chart, is_dark
 from pages._ui.models import store

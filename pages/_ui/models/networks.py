@@ -7,7 +7,7 @@ import streamlit as st
 
 from fer_core import figures_models as figures
 from fer_core import side_by_side
-from fer_core.leaderboard import PART_NAMES
+from fer_core.wording import PART_NAMES, sentence_case
 from pages._ui import loaders
 from pages._ui.components import chart, is_dark
 
@@ -34,6 +34,7 @@ def section() -> None:
         alt="The report’s networks with the accuracy it claims, that of their rebuild, and that of a better recipe.",
     )
     st.caption(
-        f"{PART_NAMES[side_by_side.PART]}, whatever is chosen above, because the report’s figures are of them. In "
-        "brackets 95 % bootstrap intervals. What stands against a claim is in its remark in the table above."
+        f"{sentence_case(PART_NAMES[side_by_side.PART])}, whatever is chosen above, because the report’s figures are "
+        "of them. In brackets 95 % bootstrap intervals. What stands against a claim is in its remark in the table "
+        "above."
     )

@@ -10,12 +10,13 @@ from fer_core import report_check
 from fer_core.evaluation import report_deck
 from fer_core.labels import index_of
 from fer_core.registry import ModelCard
+from fer_core.wording import sentence_case
 from pages._ui import loaders, shell
 
 
 def draw(cards: tuple[ModelCard, ...]) -> None:
     """Draw the section; every sentence and number comes from the stored predictions."""
-    st.subheader(f"“{report_deck.CONCLUSION[0].upper()}{report_deck.CONCLUSION[1:]}” – is that so?", anchor="claim")
+    st.subheader(f"“{sentence_case(report_deck.CONCLUSION)}” – is that so?", anchor="claim")
     studies = [(card, loaders.study_of(card, "all")) for card in cards]
     claims = [report_check.claim(card.name, study.counts) for card, study in studies]
     destinations = [cm.destination(card.name, study.counts, index_of("disgust")) for card, study in studies]
