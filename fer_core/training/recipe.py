@@ -337,13 +337,10 @@ _TAUGHT: Final[dict[str, Any]] = {
 """What recipes with teachers share."""
 
 _RETAUGHT: Final[dict[str, Any]] = _TAUGHT | {
-    "epochs": 30,
     "size": 128,
-    "input_stats": "caffe",
     "mixup": 0.0,
     "mixup_off": 0,
     "small_size": 96,
-    "small_epochs": 18,
     "adjusted": True,
     "teachers": (
         "mobilenet-flagship-128",
@@ -355,8 +352,8 @@ _RETAUGHT: Final[dict[str, Any]] = _TAUGHT | {
     "teacher_share": 0.8,
     "posterior": "pool",
 }
-"""A second generation of flagships: its teachers are taught themselves, and of four kinds of networks. Without mixup:
-the loss of the first one on training was no lower than that on validation."""
+"""A second generation: its teachers are taught themselves, and of four kinds of networks. Without mixup: the loss of
+the first one on training was no lower than that on validation."""
 
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
@@ -389,6 +386,17 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             small_epochs=7,
             precision="mixed_bfloat16",
             **_TAUGHT,
+        ),
+        "improved_128": _improved(
+            "inception_v3",
+            "improved_128",
+            epochs=22,
+            cut="mixed5",
+            initial_weights=str(ROOT / "models" / "inception-v3-improved" / WEIGHTS_FILE),
+            learning_rate=6e-4,
+            small_epochs=6,
+            precision="mixed_bfloat16",
+            **_RETAUGHT,
         ),
     },
     "mobilenet": {
@@ -443,9 +451,10 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
                 "teacher_share": 0.8,
             },
         ),
-        "flagship_retaught": _improved("mobilenet", "flagship_retaught", cut="conv_pw_11_relu", **_RETAUGHT),
         # With all of its blocks: twice the parameters, for an input of 128 px maps of 4x4 cells.
-        "flagship_whole": _improved("mobilenet", "flagship_whole", **_RETAUGHT),
+        "flagship_whole": _improved(
+            "mobilenet", "flagship_whole", epochs=25, input_stats="caffe", small_epochs=15, **_RETAUGHT
+        ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(
             "flagship_ferplus", size=96, targets="ferplus", label_smoothing=0.0, selection="loss"

@@ -68,6 +68,13 @@ WORDS: Final[dict[str, Words]] = {
         license="Apache-2.0",
         notice=f"{_INCEPTION} {_TEACHERS} {_VOTES}",
     ),
+    "inception-v3-improved-128": Words(
+        name="InceptionV3 at 128 px",
+        summary="Goes on from the improved InceptionV3's weights with an input of up to 128 px and other targets: "
+        f"{_RETAUGHT}",
+        license="Apache-2.0",
+        notice=f"{_INCEPTION} {_TEACHERS} {_VOTES}",
+    ),
     "mobilenet-report": Words(
         name="MobileNet, the report's protocol",
         summary="ImageNet MobileNet, frozen, with two hidden layers on top: the student report's best network, "
@@ -126,13 +133,6 @@ WORDS: Final[dict[str, Words]] = {
         summary="MobileNet v1 cut after block 11, started from face recognition (VGGFace2) and trained on in every "
         "layer, up to 128 px: eight tenths of each target are what five models trained here and the votes of ten "
         "people (FER+) say of the label.",
-        license="Apache-2.0",
-        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
-    ),
-    "mobilenet-flagship-retaught": Words(
-        name="Flagship, taught by taught networks",
-        summary="MobileNet v1 cut after block 11, started from face recognition (VGGFace2) and trained on in every "
-        f"layer, up to 128 px: {_RETAUGHT}",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
