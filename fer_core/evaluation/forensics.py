@@ -1,8 +1,9 @@
 """What a published report can and cannot be: findings from its own numbers, with the arithmetic.
 
-Each finding is one of two kinds, and says which. An **exact identity** is broken for every number that would have been
-printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, which takes the
-rounding into account. Nothing is concluded from a number looking odd.
+Each finding is of one of three kinds, and says which. An **exact identity** is broken for every number that would have
+been printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, which takes the
+rounding into account. An **explanation that fits** gives the printed digits, but other answers may give them, too: the
+identity holds of the explanation. Nothing is concluded from a number looking odd.
 
 Labels and predictions in different orders
     The counts behind the table are those of unrelated labels and predictions, and skill is excluded:
@@ -106,9 +107,11 @@ class Finding:
         The calculation, to be followed with a calculator.
     evidence : Table
     statistic, p_value : float or None
-        Of a test; both None for an exact identity.
+        Of a test; both None otherwise.
     limits : str
         What does not follow; empty for an identity with a single reading.
+    fits : bool
+        Whether this is an explanation that gives the printed digits, which others may give, too.
     """
 
     code: str
@@ -118,15 +121,16 @@ class Finding:
     statistic: float | None = None
     p_value: float | None = None
     limits: str = ""
+    fits: bool = False
 
     @property
     def exact(self) -> bool:
-        """Whether this is an exact identity rather than a test."""
-        return self.p_value is None
+        """Whether this is an exact identity, rather than a test or an explanation that fits."""
+        return self.p_value is None and not self.fits
 
     @property
     def chance(self) -> str:
-        """The p-value for a reader; empty for an exact identity."""
+        """The p-value for a reader; empty where there is none."""
         return "" if self.p_value is None else _power_of_ten(self.p_value)
 
 
@@ -251,6 +255,9 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
             if printed is not None
         )
         wrong = [str(what) for what, _, _, equal in rows if equal == "no"]
+        # If no other class gets a right answer: weighted F1 = share x 2 right / (support + predictions of the class).
+        right = math.ceil(max(accuracy.low, 0.0) * n - DUST)
+        room = max(0, n - math.ceil(2 * share * right / f1_printed.high - count - DUST)) if f1_printed.high > 0 else n
         findings.append(
             Finding(
                 code="constant_answer",
@@ -263,14 +270,20 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
                     f"{share * share:.4f}.",
                     f"F1 of {name}: 2 x {share:.4f} x 1 / ({share:.4f} + 1) = {2 * share / (1 + share):.4f}; weighted: "
                     f"x {share:.4f} = {f1:.4f}.",
+                    f"How constant? If no other class gets a right answer, weighted F1 = {share:.4f} x 2 x right / "
+                    f"({count:,} + answers of {name}). At least {right:,} are right and at most "
+                    f"{f1_printed.high:.6g} is printed as {f1_printed}, so at least {n - room:,} of {n:,} answers are "
+                    f"{name}.",
                 ),
                 evidence=Table(("figure", "constant answer", "printed", "equal"), rows),
                 limits=(
                     f"The printed {' and '.join(wrong)} fits neither this nor rounding; it is a slip of the table or "
-                    "the answer is not constant to the last image."
+                    "the answer is not constant to the last image. "
                     if wrong
                     else ""
-                ),
+                )
+                + "Answers that are right about several classes could print the same digits by coincidence.",
+                fits=True,
             )
         )
     return tuple(findings)
@@ -327,6 +340,19 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
     telling = [row.precision is not None and row.precision.value > 0 for row in report.rows]
     largest = int(np.argmax(np.where(telling, shares, -1.0)))
     top = report.rows[largest]
+    guessing = float(shares @ pairing.predicted) / n
+    predicted, hits = float(pairing.predicted[largest]), round(float(pairing.hits[largest]))
+    expected = float(pairing.expected[largest])
+    deviation = math.sqrt(max(0.0, top.support * (n - top.support) * predicted * (n - predicted) / (n * n * (n - 1))))
+    by_chance = (
+        ()
+        if math.isnan(pairing.z[largest])
+        else (
+            f"Of {top.name}, {hits:,} answers are right and {expected:,.1f} would be if unrelated. By chance that "
+            f"number varies by the root of support x (N - support) x predicted x (N - predicted) / (N x N x (N - 1)) = "
+            f"{deviation:.1f}: {abs(pairing.z[largest]):.1f} standard deviations away (last column).",
+        )
+    )
     return Finding(
         code="independent_pairing",
         verdict=(
@@ -344,12 +370,14 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
             f"Sum of share x recall = {by_shares:.3f}: right answers in {percent(by_shares)} of images. Guessing with "
             f"the same totals is right in {percent(pairing.guessing[0])} to {percent(pairing.guessing[1])} (sum of "
             "share x share of predictions).",
-            f"Cohen's kappa = (accuracy - guessing) / (1 - guessing) lies between {pairing.kappa[0]:.3f} and "
-            f"{pairing.kappa[1]:.3f}, whatever was rounded.",
-            f"Independence fits: chi-square {pairing.statistic:.1f} with {pairing.degrees} degrees of freedom, "
-            f"p = {pairing.p_independent:.2g}. A model of kappa {USEFUL_KAPPA} would come so near to "
-            f"guessing with probability "
-            f"{pairing.p_skilled:.1g}.",
+            f"Cohen's kappa = (accuracy - guessing) / (1 - guessing), with the figures as printed ({by_shares:.3f} - "
+            f"{guessing:.3f}) / (1 - {guessing:.3f}) = {(by_shares - guessing) / (1 - guessing):.3f}. It lies between "
+            f"{pairing.kappa[0]:.3f} and {pairing.kappa[1]:.3f}, whatever was rounded.",
+            *by_chance,
+            f"All classes together, each as near to independence as the rounding allows: chi-square "
+            f"{pairing.statistic:.1f} with {pairing.degrees} degrees of freedom, p = {pairing.p_independent:.2g} "
+            "(by computer: the classes depend on each other). Independence fits. A model of kappa "
+            f"{USEFUL_KAPPA} would come so near to guessing with probability {pairing.p_skilled:.1g}.",
         ),
         evidence=Table(
             (
@@ -459,8 +487,11 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
     ]
     if p_samples < _RARE:
         steps.append(
-            f"Even two separate samples of {n:,} images would differ so much with probability "
-            f"{_power_of_ten(p_samples)} ({abs(statistic):.1f} standard deviations)."
+            f"Would two separate samples of {n:,} images differ so much? {percent(near_claimed, 2)} and "
+            f"{percent(near_table, 2)} are the nearest that rounding allows, their middle p = {pooled:.4f}, the "
+            f"standard deviation of a difference the root of 2 p (1 - p) / {n:,} = "
+            f"{math.sqrt(2 * pooled * (1 - pooled) / n):.5f}: {abs(statistic):.1f} of them, which chance does with "
+            f"probability {_power_of_ten(p_samples)}."
         )
     verdict = (
         f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {claimed.in_percent} are not of the "

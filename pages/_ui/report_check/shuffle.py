@@ -130,6 +130,8 @@ def _matrix(card: ModelCard, shown: Evaluation, mixed: bool) -> None:
         "labelled no longer matters, only how often the model gives an answer."
         if mixed
         else "Rows differ: what the model answers depends on the face."
+        if shown.rows_differ
+        else "All rows are the same without shuffling: this model gives one answer to every face."
     )
 
 
