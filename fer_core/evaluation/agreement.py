@@ -154,8 +154,9 @@ def summarise(predictions: Predictions, votes: Votes) -> dict[str, Any]:
     -------
     dict
         ``n`` images with votes, ``ties`` and ``without_class`` among them; ``model`` and ``fer2013_labels``, each with
-        ``value``, ``strict``, ``lenient`` and ``per_class`` (agreement with the majority); ``kl``: ``n``, mean KL(votes
-        || model) in nats as ``{"value", "low", "high"}`` with a 95 % bootstrap interval; ``entropy`` and
+        ``value``, its 95 % bootstrap interval ``low`` and ``high``, ``strict``, ``lenient`` and ``per_class``
+        (agreement with the majority); ``kl``: ``n``, mean KL(votes || model) in nats as ``{"value", "low", "high"}``;
+        ``entropy`` and
         ``model_entropy``: mean entropies in nats of the votes and of the model's probabilities on the same images.
 
     Raises
@@ -163,7 +164,7 @@ def summarise(predictions: Predictions, votes: Votes) -> dict[str, Any]:
     FerError
         If FER+ has none of the images.
     """
-    from fer_core.evaluation import bootstrap, metrics
+    from fer_core.evaluation import metrics
 
     counts, known = votes.of(predictions.names.tolist())
     counts, part = counts[known], predictions.take(known)
@@ -173,18 +174,24 @@ def summarise(predictions: Predictions, votes: Votes) -> dict[str, Any]:
     by_label = agreement(part.labels, part.labels, counts)
     voted = counts[:, list(SEVEN)].sum(axis=1) > 0
     losses = divergence(counts[voted], part.proba[voted])
-    features = np.column_stack([losses, np.ones(len(losses))])
-    mean = bootstrap.estimate(features, {"kl": lambda sums: sums[:, 0] / sums[:, 1]})["kl"]
+    leading = majority(counts)
     return {
         "n": by_model.n,
         "ties": by_model.ties,
         "without_class": by_model.without_class,
-        "model": _as_dict(by_model),
-        "fer2013_labels": _as_dict(by_label),
-        "kl": {"n": len(losses), **mean.as_dict()},
+        "model": _as_dict(by_model) | _interval_of_mean(leading == part.predicted),
+        "fer2013_labels": _as_dict(by_label) | _interval_of_mean(leading == part.labels),
+        "kl": {"n": len(losses), **_interval_of_mean(losses)},
         "entropy": metrics.rounded(entropy(distribution(counts[voted])).mean()),
         "model_entropy": metrics.rounded(entropy(part.proba[voted].astype(np.float64)).mean()),
     }
+
+
+def _interval_of_mean(values: NDArray[Any]) -> dict[str, float | None]:
+    from fer_core.evaluation import bootstrap
+
+    features = np.column_stack([values, np.ones(len(values))]).astype(np.float64)
+    return bootstrap.estimate(features, {"mean": lambda sums: sums[:, 0] / sums[:, 1]})["mean"].as_dict()
 
 
 def _as_dict(result: Agreement) -> dict[str, Any]:

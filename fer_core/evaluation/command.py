@@ -115,7 +115,10 @@ def _ferplus(card: ModelCard, stored: Any, votes_file: Path | None) -> dict[str,
     from fer_core.evaluation import agreement
 
     if votes_file is None:
-        return {"ferplus": card.metrics["ferplus"]} if "ferplus" in card.metrics else {}
+        if "ferplus" not in card.metrics:
+            return {}
+        sys.stderr.write(f"{card.id}: its agreement with FER+ is not recomputed, for FERPLUS_CSV is not set.\n")
+        return {"ferplus": card.metrics["ferplus"]}
     return {"ferplus": agreement.summarise(stored.select("private"), read_votes(votes_file))}
 
 
@@ -251,11 +254,13 @@ def card_text(card: ModelCard) -> str:
         lines += ["", _with_mirror(card.metrics["private_mirror"])]
     if "ferplus" in card.metrics:
         votes = card.metrics["ferplus"]
+        low, high = (votes["model"].get(bound) for bound in ("low", "high"))
+        around = "" if low is None or high is None else f" ({low:.1%} to {high:.1%})"
         lines += [
             "",
             f"Against the FER+ votes of {votes['n']:,} PrivateTest images: the majority agrees with the model on "
-            f"{votes['model']['value']:.1%} and with the FER2013 label on {votes['fer2013_labels']['value']:.1%}; "
-            f"KL divergence from the votes {votes['kl']['value']:.3f} nats.",
+            f"{votes['model']['value']:.1%}{around} and with the FER2013 label on "
+            f"{votes['fer2013_labels']['value']:.1%}; KL divergence from the votes {votes['kl']['value']:.3f} nats.",
         ]
     lines += [
         "",

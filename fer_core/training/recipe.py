@@ -352,8 +352,8 @@ _RETAUGHT: Final[dict[str, Any]] = _TAUGHT | {
     "teacher_share": 0.8,
     "posterior": "pool",
 }
-"""A second generation: its teachers are taught themselves, and of four kinds of networks. Without mixup: the loss of
-the first one on training was no lower than that on validation."""
+"""A second generation: most of its teachers are taught themselves, and they are of four kinds of networks. Without
+mixup: the loss of the first one on training was no lower than that on validation."""
 
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {

@@ -84,8 +84,7 @@ class Speed:
 def plan(recipes: Sequence[Recipe]) -> dict[Key, tuple[Recipe, tuple[str, ...]]]:
     """Return what to measure for some recipes: one recipe of each kind of step, and the ids of all runs that have it.
 
-    A recipe that computes in bfloat16, or in other batches than the guide, is measured as the guide measured, too,
-    where it has a figure to compare with.
+    Everything the guide has a figure of, for the networks of these recipes, is measured as the guide measured, too.
     """
     found: dict[Key, tuple[Recipe, tuple[str, ...]]] = {}
     for recipe in recipes:
@@ -93,10 +92,11 @@ def plan(recipes: Sequence[Recipe]) -> dict[Key, tuple[Recipe, tuple[str, ...]]]
             own = Key(recipe.architecture, recipe.build.cut, size, recipe.precision, recipe.batch_size)
             example, runs = found.get(own, (recipe, ()))
             found[own] = (example, (*runs, recipe.run_id))
-            like = own._replace(precision="float32", batch=64)
-            if like in GUIDE:
-                found.setdefault(like, (recipe, ()))
-    return found
+    examples = {recipe.architecture: recipe for recipe in recipes}
+    for key in GUIDE:
+        if key.architecture in examples:
+            found.setdefault(key, (examples[key.architecture].with_overrides(cut=key.cut), ()))
+    return dict(sorted(found.items()))
 
 
 def measure(steps: int = STEPS) -> list[Speed]:

@@ -36,11 +36,13 @@ def training_data(
 ) -> TrainingData:
     """Return what a run sees: the images of the splits ``train`` and ``val``, and their targets.
 
-    Each target is a distribution over the classes. An image that FER+ does not know keeps its label.
+    Each target is a distribution over the classes.
 
     - ``labels``: a one at the label. With teachers the training images have ``(1 - s) label + s P(label | teachers,
-      votes)``, where s is the recipe's `teacher_share` and P its `posterior`; validation keeps its labels.
-    - ``ferplus``: the votes for the seven classes, divided by their sum.
+      votes)``, where s is the recipe's `teacher_share` and P its `posterior`; validation keeps its labels. An
+      image that FER+ does not know has no votes, and P is what the teachers say.
+    - ``ferplus``: the votes for the seven classes, divided by their sum. An image that FER+ does not know keeps its
+      label.
 
     Parameters
     ----------

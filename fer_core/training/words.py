@@ -33,7 +33,7 @@ _RETAUGHT: Final = (
     "eight tenths of each target are what five models of four kinds, most of them taught themselves, and the votes of "
     "ten people (FER+) say of the label."
 )
-_TEACHERS: Final = "The models that taught it start from ImageNet and VGGFace2 weights."
+_TEACHERS: Final = "Some of the models that taught it start from ImageNet and VGGFace2 weights."
 _NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
 _PROTOCOL: Final = "rebuilt by the student report's own protocol"
 _BETTER: Final = (
@@ -44,7 +44,7 @@ _BETTER: Final = (
 WORDS: Final[dict[str, Words]] = {
     "custom-cnn-report": Words(
         name="Custom CNN, the report's protocol",
-        summary=f"A small residual network, trained from scratch, {_PROTOCOL}.",
+        summary=f"A small residual network whose layers are this project's own, trained from scratch, {_PROTOCOL}.",
         license="Apache-2.0",
         notice=_SCRATCH,
     ),

@@ -238,6 +238,8 @@ def test_a_models_summary_counts_only_images_with_votes(tmp_path):
     assert summary["model"]["value"] == pytest.approx(1 / 3, abs=1e-6)
     assert summary["fer2013_labels"]["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert summary["model"]["per_class"]["disgust"] is None
+    assert (summary["model"]["low"], summary["model"]["high"]) == (0, 1)  # one of three: a resample has any share
+    assert summary["fer2013_labels"]["low"] == 0
     assert summary["kl"]["n"] == 2
     assert summary["kl"]["low"] <= summary["kl"]["value"] <= summary["kl"]["high"]
     assert summary["entropy"] == pytest.approx(-(0.6 * np.log(0.6) + 0.4 * np.log(0.4)) / 2, abs=1e-6)

@@ -217,12 +217,17 @@ def test_each_kind_of_step_is_measured_once_and_beside_the_guide_in_float32_too(
         Recipe("vgg16", "d", build=build, batch_size=32),
     ]
     half, full = Key("resnet50", "", 48, "mixed_bfloat16"), Key("resnet50", "", 48, "float32")
-    found = {key: runs for key, (_, runs) in speed.plan(recipes).items()}
-    assert found == {
+    planned = speed.plan(recipes)
+    assert all(recipe.build.cut == key.cut for key, (recipe, _) in planned.items())
+    assert {key: runs for key, (_, runs) in planned.items()} == {
         half._replace(size=32): ("resnet50-a",),
         half: ("resnet50-a", "resnet50-b"),
         full: (),
+        full._replace(size=64): (),  # of the guide, and of no recipe
         Key("mobilenet", "", 48, "float32"): ("mobilenet-c",),
+        Key("mobilenet", "", 96, "float32"): (),
+        Key("mobilenet", "conv_pw_11_relu", 96, "float32"): (),
+        Key("mobilenet", "conv_pw_11_relu", 128, "float32"): (),
         Key("vgg16", "", 48, "float32", 32): ("vgg16-d",),
         Key("vgg16", "", 48, "float32"): (),  # as the guide measured
     }

@@ -17,7 +17,15 @@ from fer_core.cli import COMMANDS, main
 from fer_core.evaluation import compare
 from fer_core.explain import atlas, cam, ledger
 from fer_core.explain.heatmap import direction
-from fer_core.registry import HEAD_FILE, MIRROR_FILE, PREDICTIONS_FILE, WEIGHTS_FILE, ModelCard, load_registry
+from fer_core.registry import (
+    HEAD_FILE,
+    MIRROR_FILE,
+    ONNX_FILE,
+    PREDICTIONS_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    load_registry,
+)
 from fer_core.settings import ROOT
 from fer_core.training.export import Words
 from fer_core.training.recipe import RECIPES
@@ -78,6 +86,14 @@ def test_a_card_says_what_is_written_of_its_recipe(card: ModelCard) -> None:
     recipe = recipe_of(card)
     assert recipe is not None
     assert Words(card.name, card.summary, card.license, card.notice) == words_for(recipe)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_what_is_improved_ships_weights_and_a_graph(card: ModelCard) -> None:
+    recipe = recipe_of(card)
+    assert recipe is not None
+    compared_only = recipe.name.startswith("report") and card.id != "mobilenet-report"
+    assert ({WEIGHTS_FILE, ONNX_FILE} <= set(card.files)) == (not compared_only)
 
 
 def test_all_models_together_stay_below_150_megabytes() -> None:
