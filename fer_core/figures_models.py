@@ -77,6 +77,11 @@ def plane_records(table: Sequence[Row], axis: str) -> Records:
     return records
 
 
+def without_point(table: Sequence[Row], axis: str) -> list[str]:
+    """Return the names of the models trained here whose place on an axis of the chart is not known."""
+    return [row.name for row in _own(table) if row.accuracy is not None and _value(row, axis) is None]
+
+
 def plane_key(records: Records) -> str:
     """Return in Markdown which model each number of :func:`plane_records` is."""
     return " · ".join(f"**{record['number']}** {record['name']}" for record in records if record["what"] == "model")

@@ -260,6 +260,11 @@ class Ensemble:
     cards: tuple[ModelCard, ...]
     weights: tuple[float, ...]
 
+    @property
+    def name(self) -> str:
+        """For a reader."""
+        return f"Ensemble of {len(self.cards)} + mirror images"
+
 
 def choose_ensemble(
     cards: Sequence[ModelCard], validation: Sequence[Predictions], latency: Mapping[str, Latency]
@@ -293,22 +298,19 @@ def choose_ensemble(
     return None
 
 
-def ensemble_of(
+def find_ensemble(
     cards: Sequence[ModelCard],
-    part: str,
     predictions_of: Callable[[ModelCard, Any], Predictions],
     latency: Mapping[str, Latency],
-) -> Row | None:
-    """Return the line of the ensemble of some models; None if one alone is best.
+) -> Ensemble | None:
+    """Return the ensemble of some models by :func:`choose_ensemble`; None if one alone is best.
 
     Parameters
     ----------
     cards : sequence of ModelCard
         See :func:`may_be_mixed`.
-    part : str
-        One of :data:`PARTS`.
     predictions_of : callable
-        Gives the predictions (mean of face and mirror image) of a model for a part.
+        Gives the predictions (mean of face and mirror image) of a model for a part; asked for ``"val"``.
     latency : mapping
         Model id -> its time.
 
@@ -317,43 +319,50 @@ def ensemble_of(
     FerError
         If they have not answered the same images.
     """
+    return choose_ensemble(cards, _aligned(cards, "val", predictions_of), latency) if cards else None
+
+
+def mixed(ensemble: Ensemble, part: str, predictions_of: Callable[[ModelCard, Any], Predictions]) -> Predictions:
+    """Return an ensemble's predictions for one of :data:`PARTS`; parameters and errors of :func:`find_ensemble`."""
+    from fer_core.whatif import mix
+
+    rows = _aligned(ensemble.cards, part, predictions_of)
+    return replace(rows[0], proba=mix([one.proba for one in rows], ensemble.weights))
+
+
+def _aligned(
+    cards: Sequence[ModelCard], part: str, predictions_of: Callable[[ModelCard, Any], Predictions]
+) -> list[Predictions]:
     from fer_core.evaluation import compare
 
-    def rows_of(chosen: Sequence[ModelCard], selection: str) -> list[Predictions]:
-        first, *others = (predictions_of(card, selection) for card in chosen)
-        return [first, *(compare.aligned(first, other)[1] for other in others)]
-
-    ensemble = choose_ensemble(cards, rows_of(cards, "val"), latency) if cards else None
-    if ensemble is None:
-        return None
-    row = ensemble_row(ensemble, part, rows_of(ensemble.cards, part))
-    return replace(row, milliseconds=mirrored_time(ensemble.cards, latency))
+    first, *others = (predictions_of(card, part) for card in cards)
+    return [first, *(compare.aligned(first, other)[1] for other in others)]
 
 
-def ensemble_row(ensemble: Ensemble, part: str, rows_of_part: Sequence[Predictions]) -> Row:
-    """Return the line of an ensemble, without its time.
+def ensemble_row(ensemble: Ensemble, part: str, predictions: Predictions, latency: Mapping[str, Latency]) -> Row:
+    """Return the line of an ensemble.
 
     Parameters
     ----------
     ensemble : Ensemble
     part : str
         One of :data:`PARTS`.
-    rows_of_part : sequence of Predictions
-        Of each model for that part, for the same images in the same order.
+    predictions : Predictions
+        Its own (:func:`mixed`) for that part.
+    latency : mapping
+        Model id -> its time.
     """
-    from fer_core.whatif import mix
-
     sizes = [megabytes(card) for card in ensemble.cards]
-    proba = mix([rows.proba for rows in rows_of_part], ensemble.weights)
     said = ", ".join(f"{card.name} {weight:.2f}" for card, weight in zip(ensemble.cards, ensemble.weights, strict=True))
     return Row(
-        name=f"Ensemble of {len(ensemble.cards)} + mirror images",
+        name=ensemble.name,
         kind="trained",
         images=PART_NAMES[part],
         parameters=sum(card.parameters for card in ensemble.cards),
+        milliseconds=mirrored_time(ensemble.cards, latency),
         megabytes=sum(size for size in sizes if size is not None),
         remark=f"Mean of the scores for face and mirror image, mixed with weights chosen on validation: {said}.",
-        **_figures(metrics.summarise(rows_of_part[0].labels, proba)),
+        **_figures(metrics.summarise(predictions.labels, predictions.proba)),
     )
 
 

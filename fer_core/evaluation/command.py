@@ -163,9 +163,10 @@ def mixed(cards: Sequence[ModelCard], mirrored: Mapping[str, Predictions]) -> st
     if cards and cards[0].id in mirrored:
         rows.append(leaderboard.mirror_row(cards[0], "private", lambda: predictions_of(cards[0], "private"), times))
     members = [card for card in cards if card.id in mirrored and leaderboard.may_be_mixed(card)]
-    ensemble = leaderboard.ensemble_of(members, "private", predictions_of, times)
+    ensemble = leaderboard.find_ensemble(members, predictions_of, times)
     if ensemble is not None:
-        rows.append(ensemble)
+        of_part = leaderboard.mixed(ensemble, "private", predictions_of)
+        rows.append(leaderboard.ensemble_row(ensemble, "private", of_part, times))
     return " ".join(
         f"**{row.name}**: {row.accuracy:.1%} of PrivateTest ({row.low:.1%} to {row.high:.1%}), macro-F1 "
         f"{row.macro_f1:.3f}, disgust recall {row.disgust_recall:.2f}, ECE {row.ece:.3f}"

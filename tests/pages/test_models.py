@@ -155,6 +155,18 @@ def test_an_ensemble_of_models_trained_here_is_evaluated_when_it_is_asked_for(ev
     assert f"Of the models here **{ENSEMBLE}** is right most often" in sentences_of(page)
 
 
+def test_an_ensemble_is_compared_with_a_member_by_the_mixed_scores(evaluated, app):
+    make_evaluated_model(evaluated, "second", MATRIX, mirror=MATRIX, onnx=True, **OWN)
+    make_evaluated_model(evaluated, "third", TURNED, mirror=TURNED, onnx=True, **OWN)
+    page = app("models", show="compare", a="second", b="ensemble")
+    assert not page.error
+    assert page.selectbox(key="b").value == "ensemble"
+    right = table(page, "B right", "B wrong")
+    # The ensemble is right about every image, as above.
+    assert right["B wrong"].tolist() == [0, 0]
+    assert right["B right"].sum() == 80
+
+
 @pytest.mark.parametrize(
     "third",
     [
@@ -189,12 +201,15 @@ def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monk
     page = app("models")
     assert "milliseconds" not in page.segmented_control(key="against").options
     assert "ms a face:" not in sentences_of(page)
+    assert "Without a point" not in sentences_of(page)
     missing.write_text(
         '{"date": "2026-01-01", "machine": {"cpu": "Some CPU", "cores": 2}, "milliseconds": {"first": 2.5}}'
     )
     page = app("models")
     assert table(page, "Model", "Kind").set_index("Model").loc["Toy first", "ms a face"] == 2.5
     assert "measured on Some CPU, 2 cores, 2026-01-01" in sentences_of(page)
+    make_evaluated_model(evaluated, "second", OTHER, metrics={"val": {"accuracy": 0.5}, "private": PRIVATE})
+    assert "Without a point, for this of them is not known: Toy second." in sentences_of(app("models"))
 
 
 @pytest.mark.parametrize("view", ["table", "training", "compare", "card"])

@@ -230,7 +230,10 @@ def test_the_line_of_an_ensemble_has_the_figures_of_the_mixed_scores(tmp_path):
     truth, equal = part(first).labels, (part(first).proba + part(second).proba) / 2
     for proba in (part(first).proba, part(second).proba, equal):
         assert metrics.summarise(truth, proba)["accuracy"] == pytest.approx(3 / 5)
-    row = leaderboard.ensemble_row(Ensemble((one, other), (5 / 8, 3 / 8)), "private", [part(first), part(second)])
+    ensemble = Ensemble((one, other), (5 / 8, 3 / 8))
+    stored = {one.id: part(first), other.id: part(second)}
+    rows = leaderboard.mixed(ensemble, "private", lambda card, _: stored[card.id])
+    row = leaderboard.ensemble_row(ensemble, "private", rows, {})
     assert row.accuracy == pytest.approx(4 / 5)
     assert row.low <= 4 / 5 <= row.high
     assert row.disgust_recall == 1
@@ -269,11 +272,16 @@ def test_the_ensemble_of_models_is_chosen_on_validation_and_shown_on_the_part(tm
     sad = answers("private", ("happy", {"happy": 0.4, "sad": 0.6}), ("sad", {"sad": 1.0}))
     stored["one"]["private"], stored["other"]["private"] = happy, sad
     times = {"one": Latency(2.0, "Some CPU", ""), "other": Latency(1.5, "Some CPU", "")}
-    row = leaderboard.ensemble_of(cards, "private", lambda card, part: stored[card.id][part], times)
+
+    def predictions_of(card, part):
+        return stored[card.id][part]
+
+    ensemble = leaderboard.find_ensemble(cards, predictions_of, times)
+    row = leaderboard.ensemble_row(ensemble, "private", leaderboard.mixed(ensemble, "private", predictions_of), times)
     assert row.name == "Ensemble of 2 + mirror images"
     assert row.accuracy == 0.5  # 5/8 of the first: happy .775 and .625
     assert row.milliseconds == 7.0  # each member twice
-    assert leaderboard.ensemble_of([], "private", lambda card, part: stored[card.id][part], {}) is None
+    assert leaderboard.find_ensemble([], predictions_of, {}) is None
 
 
 def test_times_are_read_from_what_the_benchmark_writes(tmp_path):

@@ -13,7 +13,7 @@ import streamlit as st
 
 from fer_core import leaderboard
 from fer_core.errors import FerError
-from fer_core.leaderboard import DisagreementGroup, Latency, Row
+from fer_core.leaderboard import DisagreementGroup, Ensemble, Latency, Row
 from fer_core.registry import HISTORY_FILE, MIRROR_FILE, README_FILE, ModelCard
 from pages._ui import loaders
 
@@ -24,32 +24,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class System:
-    """What can be compared: a model, or a model with the mean of face and mirror image."""
+    """What can be compared: a model, a model with the mean of face and mirror image, or an ensemble of such.
 
-    card: ModelCard
+    `id` is as it stands in the address, `name` for a reader, `fingerprint` changes with any file behind it.
+    """
+
+    id: str
+    name: str
+    fingerprint: str
+    card: ModelCard | None = None
     mirror: bool = False
-
-    @property
-    def id(self) -> str:
-        """As it stands in the address."""
-        return f"{self.card.id}{'+mirror' if self.mirror else ''}"
-
-    @property
-    def name(self) -> str:
-        """For a reader."""
-        return f"{self.card.name}{' + mirror image' if self.mirror else ''}"
+    ensemble: Ensemble | None = None
 
 
 def systems() -> dict[str, System]:
-    """Return everything with stored predictions by id, best model first."""
-    found = [System(card) for card in loaders.evaluated()]
-    found += [System(card, mirror=True) for card in loaders.evaluated() if MIRROR_FILE in card.files]
+    """Return everything with stored predictions by id: models, best first, with mirror images, and their ensemble."""
+    found = [System(card.id, card.name, card.fingerprint, card) for card in loaders.evaluated()]
+    found += [
+        System(f"{card.id}+mirror", f"{card.name} + mirror image", card.fingerprint, card, mirror=True)
+        for card in mirrored()
+    ]
+    mixture = ensemble()
+    if mixture is not None:
+        prints = "+".join(card.fingerprint for card in mixture.cards)
+        weights = "+".join(f"{weight:.6f}" for weight in mixture.weights)
+        found.append(System("ensemble", mixture.name, f"{prints}*{weights}", mirror=True, ensemble=mixture))
     return {system.id: system for system in found}
 
 
+def mirrored() -> list[ModelCard]:
+    """Return the models with stored predictions for mirror images, too, best first."""
+    return [card for card in loaders.evaluated() if MIRROR_FILE in card.files]
+
+
+def ensemble() -> Ensemble | None:
+    """Return the ensemble of the models that were trained by a recipe of our own and can answer; None without one."""
+    members = [card for card in mirrored() if leaderboard.may_be_mixed(card)]
+    return _ensemble(tuple(card.fingerprint for card in members), _stamp(), members)
+
+
 def predictions_of(system: System, part: Selection) -> Predictions:
-    """Return the stored predictions of a system for one part of the data."""
+    """Return the predictions of a system for one part of the data."""
+    if system.ensemble is not None:
+        return leaderboard.mixed(system.ensemble, part, _mean)
+    assert system.card is not None
     return loaders.part_of(system.card, part, mirror=system.mirror)
+
+
+def _mean(card: ModelCard, part: Selection) -> Predictions:
+    return loaders.part_of(card, part, mirror=True)
 
 
 @dataclass(frozen=True)
@@ -69,23 +92,19 @@ def compared(a: System, b: System, part: Selection) -> Duel:
     FerError
         If they were not evaluated on the same images.
     """
-    return _compared(a.id, a.card.fingerprint, b.id, b.card.fingerprint, part, a, b)
+    return _compared(a.id, a.fingerprint, b.id, b.fingerprint, part, a, b)
 
 
 def further_rows(part: Selection) -> list[Row]:
-    """Return the lines of all models with the mean of face and mirror image that have answered this part, and of an
-    ensemble of those that were trained by a recipe of our own and can answer.
-    """  # noqa: D205
+    """Return the lines of all models with the mean of face and mirror image, and of their ensemble, for this part."""
     rows = []
     for system in systems().values():
         if system.mirror:
             try:
-                rows.append(_mirror_row(system.id, system.card.fingerprint, part, _stamp(), system))
+                rows.append(_further_row(system.id, system.fingerprint, part, _stamp(), system))
             except FerError:  # no prediction for that part
                 continue
-    members = [system for system in systems().values() if system.mirror and leaderboard.may_be_mixed(system.card)]
-    ensemble = _ensemble(tuple(system.card.fingerprint for system in members), part, _stamp(), members)
-    return rows if ensemble is None else [*rows, ensemble]
+    return rows
 
 
 def latency() -> dict[str, Latency]:
@@ -133,30 +152,27 @@ def _compared(
 
 
 @st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=128)
-def _mirror_row(
+def _further_row(
     id: str,  # noqa: ARG001 - cache key
     fingerprint: str,  # noqa: ARG001 - cache key
     part: Selection,
     stamp: int,  # noqa: ARG001 - cache key
     _system: System,
 ) -> Row:
+    if _system.ensemble is not None:
+        return leaderboard.ensemble_row(_system.ensemble, part, predictions_of(_system, part), latency())
+    assert _system.card is not None
     return leaderboard.mirror_row(_system.card, part, lambda: predictions_of(_system, part), latency())
 
 
-@st.cache_data(show_spinner="Mixing the models …", max_entries=16)
+@st.cache_resource(show_spinner="Mixing the models …", max_entries=16)
 def _ensemble(
     fingerprints: tuple[str, ...],  # noqa: ARG001 - cache key
-    part: Selection,
     stamp: int,  # noqa: ARG001 - cache key
-    _members: list[System],
-) -> Row | None:
+    _members: list[ModelCard],
+) -> Ensemble | None:
     try:
-        return leaderboard.ensemble_of(
-            [system.card for system in _members],
-            part,
-            lambda card, selection: loaders.part_of(card, selection, mirror=True),
-            latency(),
-        )
+        return leaderboard.find_ensemble(_members, _mean, latency())
     except FerError:  # they have not answered the same images
         return None
 

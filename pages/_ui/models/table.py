@@ -21,7 +21,7 @@ def draw(part: str) -> None:
     """Draw the view."""
     times = store.latency()
     further = []
-    if any(system.mirror for system in store.systems().values()):
+    if store.mirrored():
         with_mirror = st.toggle(
             "With the mirror image and an ensemble, too",
             key="with_mirror",
@@ -141,6 +141,9 @@ def _plane(rows: list[leaderboard.Row]) -> None:
     )
     st.markdown(figures.plane_key(records))
     note = "" if "milliseconds" in axes else " No times were measured on this machine yet."
+    absent = figures.without_point(rows, axis)
+    if absent:
+        note += f" Without a point, for this of them is not known: {', '.join(absent)}."
     st.caption(
         "Points: trained here, numbered from the most accurate on, with 95 % intervals. Dashed: the best figure of "
         "each other kind, which has no place on the horizontal axis. They may be of other images, see the "
