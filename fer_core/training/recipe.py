@@ -340,7 +340,6 @@ _RETAUGHT: Final[dict[str, Any]] = _TAUGHT | {
     "size": 128,
     "mixup": 0.0,
     "mixup_off": 0,
-    "small_size": 96,
     "adjusted": True,
     "teachers": (
         "mobilenet-flagship-128",
@@ -390,11 +389,10 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         "improved_128": _improved(
             "inception_v3",
             "improved_128",
-            epochs=22,
+            epochs=11,
             cut="mixed5",
             initial_weights=str(ROOT / "models" / "inception-v3-improved" / WEIGHTS_FILE),
-            learning_rate=6e-4,
-            small_epochs=6,
+            learning_rate=5e-4,
             precision="mixed_bfloat16",
             **_RETAUGHT,
         ),
@@ -453,7 +451,13 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
         ),
         # With all of its blocks: twice the parameters, for an input of 128 px maps of 4x4 cells.
         "flagship_whole": _improved(
-            "mobilenet", "flagship_whole", epochs=25, input_stats="caffe", small_epochs=15, **_RETAUGHT
+            "mobilenet",
+            "flagship_whole",
+            epochs=25,
+            input_stats="caffe",
+            small_size=96,
+            small_epochs=15,
+            **_RETAUGHT,
         ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(

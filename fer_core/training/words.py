@@ -70,7 +70,7 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "inception-v3-improved-128": Words(
         name="InceptionV3 at 128 px",
-        summary="Goes on from the improved InceptionV3's weights with an input of up to 128 px and other targets: "
+        summary="Goes on from the improved InceptionV3's weights with an input of 128 px and other targets: "
         f"{_RETAUGHT}",
         license="Apache-2.0",
         notice=f"{_INCEPTION} {_TEACHERS} {_VOTES}",
