@@ -1,9 +1,8 @@
 """What a published report can and cannot be: findings from its own numbers, with the arithmetic.
 
-Each finding is of one of three kinds, and says which. An **exact identity** is broken for every number that would have
-been printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, which takes the
-rounding into account. An **explanation that fits** gives the printed digits, but other answers may give them, too: the
-identity holds of the explanation. Nothing is concluded from a number looking odd.
+Each finding is one of two kinds, and says which. An **exact identity** is broken for every number that would have been
+printed like this; an honest report cannot break it, whatever the model. A **test** has a p-value, which takes the
+rounding into account. Nothing is concluded from a number looking odd.
 
 Labels and predictions in different orders
     The counts behind the table are those of unrelated labels and predictions, and skill is excluded:
@@ -12,6 +11,7 @@ Labels and predictions in different orders
 A constant answer
     Who answers c to everything has accuracy q_c, recall 1 for c and 0 elsewhere, precision q_c for c and none
     elsewhere; weighted over the classes (0 for the undefined), precision q_c^2 and F1 = q_c x 2 q_c / (1 + q_c).
+    At an accuracy of q_c no answers have less (:func:`examine_overall`).
 
 An undefined precision
     A class that is never predicted has precision 0/0. If a report prints 1.00 for it, that is a convention of the
@@ -27,8 +27,9 @@ This module needs nothing but NumPy, so that a page can check a pasted report at
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -82,6 +83,12 @@ _DOUBTFUL: Final = 0.05
 CONSTANT_SHARE: Final = 0.9
 """A table is called that of a constant answer if at least this share of the predictions must be of one class."""
 
+MOST_CLASSES: Final = 16
+"""Of more classes not all sets are gone through."""
+
+_PARTINGS: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Recalls at which classes are parted to tell how constant an answer is; the first that leaves one class counts."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -100,18 +107,16 @@ class Finding:
     code : str
         ``independent_pairing``, ``constant_answer``, ``undefined_precision``, ``accuracies_contradict``,
         ``accuracy_not_recall``, ``totals_differ``, ``supports_differ``, ``f1_not_harmonic``, ``row_impossible``,
-        ``predictions_do_not_add_up``, ``accuracy_not_from_rows`` or ``average_not_from_rows``.
+        ``predictions_do_not_add_up``, ``accuracy_not_from_rows``, ``average_not_from_rows`` or ``average_below_least``.
     verdict : str
         One sentence.
     steps : tuple of str
         The calculation, to be followed with a calculator.
     evidence : Table
     statistic, p_value : float or None
-        Of a test; both None otherwise.
+        Of a test; both None for an exact identity.
     limits : str
         What does not follow; empty for an identity with a single reading.
-    fits : bool
-        Whether this is an explanation that gives the printed digits, which others may give, too.
     """
 
     code: str
@@ -121,16 +126,15 @@ class Finding:
     statistic: float | None = None
     p_value: float | None = None
     limits: str = ""
-    fits: bool = False
 
     @property
     def exact(self) -> bool:
-        """Whether this is an exact identity, rather than a test or an explanation that fits."""
-        return self.p_value is None and not self.fits
+        """Whether this is an exact identity rather than a test."""
+        return self.p_value is None
 
     @property
     def chance(self) -> str:
-        """The p-value for a reader; empty where there is none."""
+        """The p-value for a reader; empty for an exact identity."""
         return "" if self.p_value is None else _power_of_ten(self.p_value)
 
 
@@ -186,10 +190,18 @@ def examine(
 def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Finding, ...]:
     """Return what follows from a line of overall figures and the test set's class counts.
 
-    - The weighted average of the recalls is the accuracy: sum of (s_c / N) x (TP_c / s_c) = sum of TP_c / N. A line
-      whose weighted recall is another number than its accuracy is of two evaluations.
-    - A constant answer has accuracy q_c, and weighted precision q_c^2 and F1 2 q_c^2 / (1 + q_c). The finding needs the
-      accuracy and F1 to be these for one class; then figures that are not are named.
+    With N images, s_c of class c, n_c predictions of it, TP_c of them right, recall r_c = TP_c / s_c, R = sum of TP_c:
+
+    - The weighted average of the recalls is the accuracy: sum of (s_c / N) x r_c = R / N. A line whose weighted recall
+      is another number than its accuracy is of two evaluations.
+    - At accuracy q = R / N the weighted precision is at least q^2: by Cauchy-Schwarz R^2 is at most (sum of s_c TP_c /
+      n_c) x (sum of n_c r_c), and the second sum at most N. In the same way R^2 is at most (sum of s_c TP_c / (s_c +
+      n_c)) x (R + sum of n_c r_c), so the weighted F1 is at least 2 q^2 / (1 + q).
+    - A constant answer has accuracy q_c, and weighted precision q_c^2 and F1 2 q_c^2 / (1 + q_c): the least there is.
+      How near to it an F1 must be, is in the second inequality: the sum over all answers of (1 - recall of the class
+      answered) is at most d = N + R - 2 R^2 / (N F1). Part the classes at a recall t: at most d / (1 - t) answers are
+      of those below, and of the images of those above at most d / t are missed (as n_c is at least r_c s_c), so these
+      hold R - d / (1 - t) to R + d / t images. If only one class does, nearly all answers are of that class.
 
     Parameters
     ----------
@@ -197,96 +209,158 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
     support : mapping of str to int
         Number of test images of each class.
     """
-    findings: list[Finding] = []
-    accuracy, recall, f1_printed = overall.accuracy, overall.recall, overall.f1
-    if overall.average == "weighted" and recall is not None and not accuracy.may_be(recall.low, recall.high):
-        findings.append(
-            Finding(
-                code="accuracy_not_recall",
-                verdict=(
-                    f"Accuracy {accuracy.in_percent} and weighted recall {recall.in_percent} cannot be of one "
-                    "evaluation: the weighted recall is the accuracy."
-                ),
-                steps=(
-                    "Weighted recall = sum over classes of (support / N) x (right / support) = right / N = accuracy.",
-                    f"Here the two differ by {abs(accuracy.value - recall.value) * 100:.2f} points; rounding explains "
-                    f"at most {(accuracy.half_width + recall.half_width) * 100:.2f}.",
-                ),
-                evidence=Table(
-                    ("figure", "printed", "lowest", "highest"),
-                    (
-                        ("accuracy", accuracy.value, accuracy.low, accuracy.high),
-                        ("weighted recall", recall.value, recall.low, recall.high),
-                    ),
-                ),
-                limits="It does not follow which of the two is right, or whether either is. The recall must be "
-                "the weighted average.",
-            )
-        )
+    present = {name: count for name, count in support.items() if count}
+    findings = (_not_recall(overall), _constant_line(overall, present), _below_least(overall))
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _least(accuracy: float) -> dict[str, float]:
+    """Return the least weighted averages of answers with an accuracy; see :func:`examine_overall`."""
+    return {"weighted precision": accuracy**2, "weighted F1": 2 * accuracy**2 / (1 + accuracy)}
+
+
+def _too_low(overall: Overall) -> dict[str, Rounded]:
+    """Return the weighted averages of a line that are lower than its accuracy allows."""
+    if overall.average != "weighted":
+        return {}
+    printed = {"weighted precision": overall.precision, "weighted F1": overall.f1}
+    least = _least(overall.accuracy.low)
+    return {name: one for name, one in printed.items() if one is not None and one.high < least[name] - DUST}
+
+
+def _least_steps(overall: Overall, low: Mapping[str, Rounded]) -> tuple[str, ...]:
+    accuracy = overall.accuracy.low
+    least = _least(accuracy)
+    formula = {
+        "weighted precision": f"{accuracy:.5f} x {accuracy:.5f}",
+        "weighted F1": f"2 x {accuracy:.5f} x {accuracy:.5f} / (1 + {accuracy:.5f})",
+    }
+    return (
+        "Whatever the answers, at accuracy a the weighted precision is at least a x a, and the weighted F1 at least "
+        "2 x a x a / (1 + a): by the Cauchy-Schwarz inequality; a constant answer has just that.",
+        *(
+            f"The {name} is at least {formula[name]} = {least[name]:.4f}, and printed as {printed.in_percent}."
+            for name, printed in low.items()
+        ),
+    )
+
+
+def _not_recall(overall: Overall) -> Finding | None:
+    accuracy, recall = overall.accuracy, overall.recall
+    if overall.average != "weighted" or recall is None or accuracy.may_be(recall.low, recall.high):
+        return None
+    low = _too_low(overall)
+    return Finding(
+        code="accuracy_not_recall",
+        verdict=(
+            f"Accuracy {accuracy.in_percent} and weighted recall {recall.in_percent} cannot be of one "
+            "evaluation: the weighted recall is the accuracy."
+        ),
+        steps=(
+            "Weighted recall = sum over classes of (support / N) x (right / support) = right / N = accuracy.",
+            f"Here the two differ by {abs(accuracy.value - recall.value) * 100:.2f} points; rounding explains "
+            f"at most {(accuracy.half_width + recall.half_width) * 100:.2f}.",
+            *(_least_steps(overall, low) if low else ()),
+        ),
+        evidence=Table(
+            ("figure", "printed", "lowest", "highest"),
+            tuple(
+                (name, printed.value, printed.low, printed.high)
+                for name, printed in {"accuracy": accuracy, "weighted recall": recall, **low}.items()
+            ),
+        ),
+        limits="It does not follow which of the two is right, or whether either is. The recall must be "
+        "the weighted average" + (f", and so must {_listed(low)}." if low else "."),
+    )
+
+
+def _below_least(overall: Overall) -> Finding | None:
+    low = _too_low(overall)
+    if not low or _not_recall(overall) is not None:  # which says it, too
+        return None
+    least = _least(overall.accuracy.low)
+    printed = " and ".join(f"{name} of {one.in_percent}" for name, one in low.items())
+    return Finding(
+        code="average_below_least",
+        verdict=f"No answers with an accuracy of {overall.accuracy.in_percent} have a {printed}: it must be higher.",
+        steps=_least_steps(overall, low),
+        evidence=Table(
+            ("figure", "printed", "highest", "least possible"),
+            tuple((name, one.value, one.high, least[name]) for name, one in low.items()),
+        ),
+        limits="It does not follow which figure is wrong. It is so for weighted averages only.",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(name.removeprefix("weighted ") for name in names)
+
+
+def _constant_line(overall: Overall, support: Mapping[str, int]) -> Finding | None:
+    accuracy, f1_printed = overall.accuracy, overall.f1
+    if overall.average != "weighted" or f1_printed is None or f1_printed.high <= 0:
+        return None
     n = sum(support.values())
-    shares = {name: count / n for name, count in support.items() if count}
+    right, most = math.ceil(accuracy.low * n - DUST), math.floor(accuracy.high * n + DUST)
+    missing = max(0.0, n + right - 2 * right * right / (n * f1_printed.high))
+    for parting in _PARTINGS:
+        room, missed = math.floor(missing / (1 - parting) + DUST), math.floor(missing / parting + DUST)
+        chosen = _sets_within(support, right - room, most + missed)
+        if len(chosen) == 1 and len(chosen[0]) == 1 and n - room >= CONSTANT_SHARE * n:
+            break
+    else:
+        return None
+    ((name,),) = chosen
+    count, share = support[name], support[name] / n
+    f1 = _least(share)["weighted F1"]
+    if not (accuracy.may_be(share) and f1_printed.may_be(f1)):
+        return None
+    expected = (
+        ("accuracy", share, accuracy),
+        ("weighted recall", share, overall.recall),
+        ("weighted F1", f1, f1_printed),
+        ("weighted precision", share**2, overall.precision),
+    )
+    rows = tuple(
+        (what, value, printed.value, "yes" if printed.may_be(value) else "no")
+        for what, value, printed in expected
+        if printed is not None
+    )
+    wrong = [str(what) for what, _, _, equal in rows if equal == "no"]
+    return Finding(
+        code="constant_answer",
+        verdict=(
+            f"These are the figures of answering {name} to every image"
+            + (f", or to {n - room:,} of {n:,} at least" if room else "")
+            + f": accuracy {accuracy.in_percent} is the share of {name}, {count:,} of {n:,}."
+        ),
+        steps=(
+            f"Share of {name}: {count:,} / {n:,} = {share:.4f} = accuracy and weighted recall.",
+            f"Precision of {name}: {share:.4f}, of the others undefined (0); weighted: {share:.4f}^2 = {share**2:.4f}.",
+            f"F1 of {name}: 2 x {share:.4f} x 1 / ({share:.4f} + 1) = {2 * share / (1 + share):.4f}; weighted: "
+            f"x {share:.4f} = {f1:.4f}.",
+            "No answers of this accuracy have a lower weighted F1 (Cauchy-Schwarz inequality), and those that come "
+            "near find nearly all images of every class they ever answer.",
+            f"How near? With R = {right:,} right answers of N = {n:,}, and F1 at most {f1_printed.high:.6g}, the "
+            f"sum over all answers of (1 - recall of the class answered) is at most N + R - 2 x R x R / (N x F1) = "
+            f"{missing:.1f}.",
+            f"So at most {missing:.1f} / {1 - parting:.1f}, {room:,} answers, are of classes with a recall below "
+            f"{parting}, and at most {missing:.1f} / {parting}, {missed:,} images of the other classes are missed.",
+            f"These other classes then hold {right - room:,} to {most + missed:,} images. Only {name} does, with "
+            f"{count:,}: at least {n - room:,} of {n:,} answers are {name}.",
+        ),
+        evidence=Table(("figure", "constant answer", "printed", "equal"), rows),
+        limits=(f"The printed {' and '.join(wrong)} does not fit; it is a slip of the table. " if wrong else "")
+        + "It is so for a weighted F1 only.",
+    )
 
-    def of_constant(share: float) -> float:
-        return 2 * share * share / (1 + share)
 
-    fitting = [
-        name
-        for name, share in shares.items()
-        if f1_printed is not None
-        and overall.average != "macro"
-        and accuracy.may_be(share)
-        and f1_printed.may_be(of_constant(share))
-    ]
-    # Figures that several classes of about the same size would give are of one of them; the nearest is shown.
-    nearest = min(fitting, key=lambda name: abs(shares[name] - accuracy.value), default=None)
-    if nearest is not None and f1_printed is not None:
-        name, count, share = nearest, support[nearest], shares[nearest]
-        f1 = of_constant(share)
-        others = [f"{other} ({support[other]:,})" for other in fitting if other != name]
-        expected = (
-            ("accuracy", share, accuracy),
-            ("weighted recall", share, recall),
-            ("weighted F1", f1, f1_printed),
-            ("weighted precision", share * share, overall.precision),
-        )
-        rows = tuple(
-            (what, value, printed.value, "yes" if printed.may_be(value) else "no")
-            for what, value, printed in expected
-            if printed is not None
-        )
-        wrong = [str(what) for what, _, _, equal in rows if equal == "no"]
-        # If no other class gets a right answer: weighted F1 = share x 2 right / (support + predictions of the class).
-        right = math.ceil(max(accuracy.low, 0.0) * n - DUST)
-        room = max(0, n - math.ceil(2 * share * right / f1_printed.high - count - DUST)) if f1_printed.high > 0 else n
-        findings.append(
-            Finding(
-                code="constant_answer",
-                verdict=f"These are the figures of answering {name} to every image: accuracy {accuracy.in_percent} is "
-                f"the share of {name}, {count:,} of {n:,}"
-                + (f"; so rounded, they could also be those of {' or '.join(others)}." if others else "."),
-                steps=(
-                    f"Share of {name}: {count:,} / {n:,} = {share:.4f} = accuracy and weighted recall.",
-                    f"Precision of {name}: {share:.4f}, of the others undefined (0); weighted: {share:.4f}^2 = "
-                    f"{share * share:.4f}.",
-                    f"F1 of {name}: 2 x {share:.4f} x 1 / ({share:.4f} + 1) = {2 * share / (1 + share):.4f}; weighted: "
-                    f"x {share:.4f} = {f1:.4f}.",
-                    f"How constant? If no other class gets a right answer, weighted F1 = {share:.4f} x 2 x right / "
-                    f"({count:,} + answers of {name}). At least {right:,} are right and at most "
-                    f"{f1_printed.high:.6g} is printed as {f1_printed}, so at least {n - room:,} of {n:,} answers are "
-                    f"{name}.",
-                ),
-                evidence=Table(("figure", "constant answer", "printed", "equal"), rows),
-                limits=(
-                    f"The printed {' and '.join(wrong)} fits neither this nor rounding; it is a slip of the table or "
-                    "the answer is not constant to the last image. "
-                    if wrong
-                    else ""
-                )
-                + "Answers that are right about several classes could print the same digits by coincidence.",
-                fits=True,
-            )
-        )
-    return tuple(findings)
+def _sets_within(support: Mapping[str, int], low: int, high: int) -> list[tuple[str, ...]]:
+    """Return the sets of classes that together hold `low` to `high` images; none for more than :data:`MOST_CLASSES`."""
+    if len(support) > MOST_CLASSES:
+        return []
+    sets = (names for size in range(1, len(support) + 1) for names in combinations(support, size))
+    return [names for names in sets if low <= sum(support[name] for name in names) <= high]
 
 
 def totals_differ(counted: int, expected: int, what: str = "images") -> tuple[Finding, ...]:
@@ -340,15 +414,16 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
     telling = [row.precision is not None and row.precision.value > 0 for row in report.rows]
     largest = int(np.argmax(np.where(telling, shares, -1.0)))
     top = report.rows[largest]
-    guessing = float(shares @ pairing.predicted) / n
-    predicted, hits = float(pairing.predicted[largest]), round(float(pairing.hits[largest]))
+    right, guessing = float(pairing.hits.sum()) / n, float(shares @ pairing.predicted) / n
+    kappa = round((right - guessing) / (1 - guessing), 3) + 0.0  # no "-0.000"
+    predicted, hits = float(pairing.predicted[largest]), float(pairing.hits[largest])
     expected = float(pairing.expected[largest])
     deviation = math.sqrt(max(0.0, top.support * (n - top.support) * predicted * (n - predicted) / (n * n * (n - 1))))
     by_chance = (
         ()
         if math.isnan(pairing.z[largest])
         else (
-            f"Of {top.name}, {hits:,} answers are right and {expected:,.1f} would be if unrelated. By chance that "
+            f"Of {top.name}, {hits:,.1f} answers are right and {expected:,.1f} would be if unrelated. By chance that "
             f"number varies by the root of support x (N - support) x predicted x (N - predicted) / (N x N x (N - 1)) = "
             f"{deviation:.1f}: {abs(pairing.z[largest]):.1f} standard deviations away (last column).",
         )
@@ -370,8 +445,8 @@ def _independent(report: Report, pairing: Pairing) -> Finding:
             f"Sum of share x recall = {by_shares:.3f}: right answers in {percent(by_shares)} of images. Guessing with "
             f"the same totals is right in {percent(pairing.guessing[0])} to {percent(pairing.guessing[1])} (sum of "
             "share x share of predictions).",
-            f"Cohen's kappa = (accuracy - guessing) / (1 - guessing), with the figures as printed ({by_shares:.3f} - "
-            f"{guessing:.3f}) / (1 - {guessing:.3f}) = {(by_shares - guessing) / (1 - guessing):.3f}. It lies between "
+            f"Cohen's kappa = (accuracy - guessing) / (1 - guessing), in the middle of what rounding leaves "
+            f"({right:.3f} - {guessing:.3f}) / (1 - {guessing:.3f}) = {kappa:.3f}. It lies between "
             f"{pairing.kappa[0]:.3f} and {pairing.kappa[1]:.3f}, whatever was rounded.",
             *by_chance,
             f"All classes together, each as near to independence as the rounding allows: chi-square "
@@ -490,8 +565,8 @@ def _contradiction(report: Report, counts: Counts, claimed: Rounded) -> tuple[Fi
             f"Would two separate samples of {n:,} images differ so much? {percent(near_claimed, 2)} and "
             f"{percent(near_table, 2)} are the nearest that rounding allows, their middle p = {pooled:.4f}, the "
             f"standard deviation of a difference the root of 2 p (1 - p) / {n:,} = "
-            f"{math.sqrt(2 * pooled * (1 - pooled) / n):.5f}: {abs(statistic):.1f} of them, which chance does with "
-            f"probability {_power_of_ten(p_samples)}."
+            f"{math.sqrt(2 * pooled * (1 - pooled) / n):.5f}: {abs(statistic):.1f} of them. Chance alone goes so far "
+            f"with probability {_power_of_ten(p_samples)}."
         )
     verdict = (
         f"The table's accuracy ({percent(low)} to {percent(high)}) and the claimed {claimed.in_percent} are not of the "

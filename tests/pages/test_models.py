@@ -201,7 +201,7 @@ def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monk
     page = app("models")
     assert "milliseconds" not in page.segmented_control(key="against").options
     assert "ms a face:" not in sentences_of(page)
-    assert "Without a point" not in sentences_of(page)
+    assert "Not drawn" not in sentences_of(page)
     missing.write_text(
         '{"date": "2026-01-01", "machine": {"cpu": "Some CPU", "cores": 2}, "milliseconds": {"first": 2.5}}'
     )
@@ -209,7 +209,7 @@ def test_a_time_stands_in_the_table_only_if_it_was_measured(evaluated, app, monk
     assert table(page, "Model", "Kind").set_index("Model").loc["Toy first", "ms a face"] == 2.5
     assert "measured on Some CPU, 2 cores, 2026-01-01" in sentences_of(page)
     make_evaluated_model(evaluated, "second", OTHER, metrics={"val": {"accuracy": 0.5}, "private": PRIVATE})
-    assert "Without a point, for this of them is not known: Toy second." in sentences_of(app("models"))
+    assert "Not drawn, because this figure is not known: Toy second." in sentences_of(app("models"))
 
 
 @pytest.mark.parametrize("view", ["table", "training", "compare", "card"])

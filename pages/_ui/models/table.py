@@ -143,7 +143,7 @@ def _plane(rows: list[leaderboard.Row]) -> None:
     note = "" if "milliseconds" in axes else " No times were measured on this machine yet."
     absent = figures.without_point(rows, axis)
     if absent:
-        note += f" Without a point, for this of them is not known: {'; '.join(absent)}."
+        note += f" Not drawn, because this figure is not known: {'; '.join(absent)}."
     st.caption(
         "Points: trained here, numbered from the most accurate on, with 95 % intervals. Dashed: the best figure of "
         "each other kind, which has no place on the horizontal axis. They may be of other images, see the "

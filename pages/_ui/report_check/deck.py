@@ -17,10 +17,9 @@ def draw() -> None:
     st.subheader("The report’s own numbers", anchor="deck")
     st.markdown(
         f"A student report trained five networks on FER2013 and printed two tables. No image is needed to check them: "
-        f"**{count} findings** follow from the printed digits. Each says of which kind it is: *exact*, whatever was "
-        "rounded; a *test*, with its p-value; or an explanation that *fits*, which others may, too. Where one takes "
-        "more than the digits (that averages are weighted, how many images FER2013 has), that is said beside it. Take "
-        "a calculator."
+        f"**{count} findings** follow from the printed digits. Each is either *exact*, whatever was rounded, or a "
+        "*test* with its p-value. Where one takes more than the digits (that averages are weighted, how many images "
+        "FER2013 has), that is said beside it. Take a calculator."
     )
     left, right = st.columns([6, 7], gap="medium")
     with left:

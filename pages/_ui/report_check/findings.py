@@ -29,8 +29,6 @@ def show(findings: Iterable[Finding], *, key: str, opened: int = 1, of: str = ""
 def _one(finding: Finding, key: str) -> None:
     if finding.exact:
         st.badge("Exact: follows whatever was rounded", icon=":material/calculate:", color="violet")
-    elif finding.fits:
-        st.badge("Fits: gives the printed digits, others may too", icon=":material/join_inner:", color="blue")
     else:
         st.badge(
             f"Test: p = {finding.chance}".replace("= less than", "<").replace("e-", "e−"),
