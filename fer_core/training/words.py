@@ -30,10 +30,11 @@ _TAUGHT: Final = (
     "label."
 )
 _RETAUGHT: Final = (
-    "eight tenths of each target are what five models of four kinds, most of them taught themselves, and the votes of "
-    "ten people (FER+) say of the label."
+    "eight tenths of each target are what five models of four kinds, most of which were taught by others, and the "
+    "votes of ten people (FER+) say of the label."
 )
-_TEACHERS: Final = "Some of the models that taught it start from ImageNet and VGGFace2 weights."
+_TEACHERS: Final = "The models that taught it start from ImageNet and VGGFace2 weights."
+_SOME_TEACHERS: Final = "Most of the models that taught it start from ImageNet or VGGFace2 weights."
 _NO_IMAGENET: Final = "No ImageNet weights could be had for it, so it is trained from scratch."
 _PROTOCOL: Final = "rebuilt by the student report's own protocol"
 _BETTER: Final = (
@@ -73,7 +74,7 @@ WORDS: Final[dict[str, Words]] = {
         summary="Goes on from the improved InceptionV3's weights with an input of 128 px and other targets: "
         f"{_RETAUGHT}",
         license="Apache-2.0",
-        notice=f"{_INCEPTION} {_TEACHERS} {_VOTES}",
+        notice=f"{_INCEPTION} {_SOME_TEACHERS} {_VOTES}",
     ),
     "mobilenet-report": Words(
         name="MobileNet, the report's protocol",
@@ -134,14 +135,14 @@ WORDS: Final[dict[str, Words]] = {
         "layer, up to 128 px: eight tenths of each target are what five models trained here and the votes of ten "
         "people (FER+) say of the label.",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
+        notice=f"{_VGGFACE2} {_SOME_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-whole": Words(
         name="Flagship, whole",
         summary="The whole MobileNet v1, started from face recognition (VGGFace2) and trained on in every layer, up to "
         f"128 px: {_RETAUGHT}",
         license="Apache-2.0",
-        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
+        notice=f"{_VGGFACE2} {_SOME_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-averaged": Words(
         name="Flagship, averaged",

@@ -155,6 +155,22 @@ def test_an_ensemble_of_models_trained_here_is_evaluated_when_it_is_asked_for(ev
     assert f"Of the models here **{ENSEMBLE}** is right most often" in sentences_of(page)
 
 
+def test_a_model_without_validation_does_not_keep_others_from_being_mixed(evaluated, app):
+    make_evaluated_model(evaluated, "second", MATRIX, mirror=MATRIX, onnx=True, **OWN)
+    make_evaluated_model(evaluated, "third", TURNED, mirror=TURNED, onnx=True, **OWN)
+    make_evaluated_model(evaluated, "fourth", PERFECT, mirror=PERFECT, onnx=True, splits=("private",), **OWN)
+    _, shown = with_further_rows(app)
+    assert "fourth" not in shown.loc[ENSEMBLE]["Remark"]
+
+
+def test_an_ensemble_that_did_not_answer_a_part_is_a_sentence(evaluated, app):
+    for name, rows in (("second", MATRIX), ("third", TURNED)):
+        make_evaluated_model(evaluated, name, rows, mirror=rows, onnx=True, splits=("val", "public"), **OWN)
+    page = app("models", show="compare", a="second", b="ensemble")
+    assert not page.exception
+    assert page.error or page.warning
+
+
 def test_an_ensemble_is_compared_with_a_member_by_the_mixed_scores(evaluated, app):
     make_evaluated_model(evaluated, "second", MATRIX, mirror=MATRIX, onnx=True, **OWN)
     make_evaluated_model(evaluated, "third", TURNED, mirror=TURNED, onnx=True, **OWN)

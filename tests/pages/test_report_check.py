@@ -76,6 +76,15 @@ def test_the_switch_collapses_the_rows_and_brings_the_recalls_to_one(evaluated, 
     assert metric(page, "Sum of the recalls") == "4.85"
 
 
+def test_rows_are_said_to_differ_only_if_they_do(evaluated, app):
+    assert "Rows differ: what the model answers depends on the face." in sentences_of(app("report_check"))
+    constant = {label: {"happy": sum(said.values())} for label, said in MATRIX.items()}
+    make_evaluated_model(evaluated, "second", constant)
+    page = app("report_check", model="second")
+    assert metric(page, "Rows differ by") == "0.0 points"
+    assert "this model gives one answer to every face" in sentences_of(page)
+
+
 def test_the_switch_can_be_given_in_the_address(evaluated, app):
     assert app("report_check", shuffled="yes").toggle(key="shuffled").value is True
 

@@ -39,16 +39,16 @@ class System:
 
 def systems() -> dict[str, System]:
     """Return everything with stored predictions by id: models, best first, with mirror images, and their ensemble."""
-    found = [System(card.id, card.name, card.fingerprint, card) for card in loaders.evaluated()]
+    found = [System(card.id, card.name, _print(card), card) for card in loaders.evaluated()]
     found += [
-        System(f"{card.id}+mirror", f"{card.name} + mirror image", card.fingerprint, card, mirror=True)
+        System(f"{card.id}+mirror", f"{card.name} + mirror image", _print(card), card, mirror=True)
         for card in mirrored()
     ]
     mixture = ensemble()
     if mixture is not None:
-        prints = "+".join(card.fingerprint for card in mixture.cards)
-        weights = "+".join(f"{weight:.6f}" for weight in mixture.weights)
-        found.append(System("ensemble", mixture.name, f"{prints}*{weights}", mirror=True, ensemble=mixture))
+        weighed = zip(mixture.cards, mixture.weights, strict=True)
+        prints = "+".join(f"{weight:.6f}*{_print(card)}" for card, weight in weighed)
+        found.append(System("ensemble", mixture.name, prints, mirror=True, ensemble=mixture))
     return {system.id: system for system in found}
 
 
@@ -59,16 +59,20 @@ def mirrored() -> list[ModelCard]:
 
 def ensemble() -> Ensemble | None:
     """Return the ensemble of the models that were trained by a recipe of our own and can answer; None without one."""
-    members = [card for card in mirrored() if leaderboard.may_be_mixed(card)]
-    return _ensemble(tuple(card.fingerprint for card in members), _stamp(), members)
+    members = [card for card in mirrored() if leaderboard.may_be_mixed(card) and "val" in loaders.parts_of(card)]
+    return _ensemble(tuple(_print(card) for card in members), _stamp(), members)
 
 
 def predictions_of(system: System, part: Selection) -> Predictions:
     """Return the predictions of a system for one part of the data."""
     if system.ensemble is not None:
-        return leaderboard.mixed(system.ensemble, part, _mean)
+        return _mixed(system.fingerprint, part, system.ensemble)
     assert system.card is not None
     return loaders.part_of(system.card, part, mirror=system.mirror)
+
+
+def _print(card: ModelCard) -> str:
+    return f"{card.directory}:{card.fingerprint}"
 
 
 def _mean(card: ModelCard, part: Selection) -> Predictions:
@@ -151,7 +155,7 @@ def _compared(
     return Duel(compare.compare(a, b), leaderboard.disagreement_groups(a, b), compare.disagreements(a, b))
 
 
-@st.cache_data(show_spinner="Evaluating with the mirror image …", max_entries=128)
+@st.cache_data(show_spinner="Evaluating with mirror images …", max_entries=128)
 def _further_row(
     id: str,  # noqa: ARG001 - cache key
     fingerprint: str,  # noqa: ARG001 - cache key
@@ -163,6 +167,11 @@ def _further_row(
         return leaderboard.ensemble_row(_system.ensemble, part, predictions_of(_system, part), latency())
     assert _system.card is not None
     return leaderboard.mirror_row(_system.card, part, lambda: predictions_of(_system, part), latency())
+
+
+@st.cache_resource(show_spinner="Mixing the models …", max_entries=16)
+def _mixed(fingerprint: str, part: Selection, _ensemble: Ensemble) -> Predictions:  # noqa: ARG001 - cache key
+    return leaderboard.mixed(_ensemble, part, _mean)
 
 
 @st.cache_resource(show_spinner="Mixing the models …", max_entries=16)
