@@ -260,7 +260,7 @@ def test_words_say_of_teachers_votes_mixup_and_averages_what_the_recipe_says(rec
     from fer_core.training.words import words_for
 
     words = words_for(started(recipe))
-    assert ("The models that taught it" in words.notice) == bool(recipe.teachers)
+    assert ("models that taught it" in words.notice) == bool(recipe.teachers)
     learnt_from_votes = recipe.teachers or recipe.targets == "ferplus" or recipe.protocol == "averaged"
     assert ("FER+" in words.notice) == bool(learnt_from_votes)
     assert [share for share, said in TENTHS.items() if said in words.summary] == [recipe.teacher_share] * bool(
