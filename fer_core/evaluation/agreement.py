@@ -155,10 +155,9 @@ def summarise(predictions: Predictions, votes: Votes) -> dict[str, Any]:
     dict
         ``n`` images with votes, ``ties`` and ``without_class`` among them; ``model`` and ``fer2013_labels``, each with
         ``value``, its 95 % bootstrap interval ``low`` and ``high``, ``strict``, ``lenient`` and ``per_class``
-        (agreement with the majority); ``kl``: ``n``, mean KL(votes || model) in nats with
-        such an interval, as ``{"value", "low", "high"}``;
-        ``entropy`` and
-        ``model_entropy``: mean entropies in nats of the votes and of the model's probabilities on the same images.
+        (agreement with the majority); ``kl``: ``n``, mean KL(votes || model) in nats with such an interval, as
+        ``{"value", "low", "high"}``; ``entropy`` and ``model_entropy``: mean entropies in nats of the votes and of the
+        model's probabilities on the same images.
 
     Raises
     ------

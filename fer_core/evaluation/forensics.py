@@ -210,7 +210,12 @@ def examine_overall(overall: Overall, support: Mapping[str, int]) -> tuple[Findi
         Number of test images of each class.
     """
     present = {name: count for name, count in support.items() if count}
-    findings = (_not_recall(overall), _constant_line(overall, present), _below_least(overall))
+    not_recall = _not_recall(overall)
+    findings = (
+        not_recall,
+        _constant_line(overall, present),
+        None if not_recall else _below_least(overall),  # the former says it, too
+    )
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -276,7 +281,7 @@ def _not_recall(overall: Overall) -> Finding | None:
 
 def _below_least(overall: Overall) -> Finding | None:
     low = _too_low(overall)
-    if not low or _not_recall(overall) is not None:  # which says it, too
+    if not low:
         return None
     least = _least(overall.accuracy.low)
     printed = " and ".join(f"{name} of {one.in_percent}" for name, one in low.items())
