@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLE: Final[dict[str, str]] = {
     "custom_cnn": "fer_core.architectures.custom_cnn",
+    "face_resnet": "fer_core.architectures.face_resnet",
     "inception_v3": "fer_core.architectures.inception_v3",
     "mobilenet": "fer_core.architectures.mobilenet",
     "resnet50": "fer_core.architectures.resnet50",
@@ -35,7 +36,8 @@ class BuildOptions:
     size
         Height and width of the network input in pixels.
     backbone_weights
-        ``"imagenet"`` (downloaded by Keras), the path of a weights file without top, or ``"none"``.
+        ``"imagenet"`` (downloaded by Keras), the path of a weights file without top, or ``"none"``. Of the face ResNet,
+        ``"none"`` or the path of a manifest.
     cut
         Name of the backbone layer to stop at; empty for the whole backbone.
     head
@@ -43,9 +45,13 @@ class BuildOptions:
     dropout
         Rate before the last dense layer of the linear head.
     input_stats
-        ``"auto"`` uses the scaling the backbone was trained with; ``"tf"``, ``"caffe"`` or ``"unit"`` force one.
+        ``"auto"`` uses the scaling the backbone was trained with; ``"tf"``, ``"caffe"``, ``"dlib"`` or ``"unit"`` force
+        one.
     normalised
         Whether VGG16, which was published without, gets batch normalisation; the other networks have it anyway.
+    output_stride
+        Pixels of the input from one cell of MobileNet's last maps to the next: 32 as published, or 16, with the same
+        weights. The other networks have one of their own.
     """
 
     size: int = 96
@@ -55,6 +61,7 @@ class BuildOptions:
     dropout: float = 0.3
     input_stats: str = "auto"
     normalised: bool = False
+    output_stride: int = 32
 
 
 @dataclass(frozen=True)

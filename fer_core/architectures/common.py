@@ -16,6 +16,8 @@ _STATS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "tf": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     # Mean of ImageNet in BGR order, as VGG16 and the VGGFace2 MobileNet were trained; a grey image fills all channels.
     "caffe": ((103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    # Mean of dlib's training faces in RGB order, and fractions of 255.
+    "dlib": ((122.782, 117.001, 104.298), (255.0, 255.0, 255.0)),
     # One grey channel, roughly zero mean and unit variance on FER2013.
     "unit": ((129.0,), (65.0,)),
 }

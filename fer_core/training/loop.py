@@ -143,13 +143,18 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
     """
     import keras
 
+    from fer_core.training.refit import refit
+
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory, recipe)
     keras.utils.set_random_seed(recipe.seed)
     checkpoint = directory / "checkpoint.npz"
     seen = fingerprint(data)
     history = saved_history(checkpoint, seen) if checkpoint.exists() else []
-    trainer = Trainer(build_network(recipe, recipe.size_in(len(history))), recipe, data)
+    network = build_network(recipe, recipe.size_in(len(history)))
+    if recipe.refitted and not history:
+        refit(network, data.train_images, recipe.seed)
+    trainer = Trainer(network, recipe, data)
     if history:
         trainer.restore(checkpoint)
         _record(directory, trainer, history)

@@ -102,6 +102,9 @@ class Recipe:
     initial_weights
         Weights file of a whole network of this architecture to start from, at whatever input size it was trained:
         a stage after another one. Empty for none.
+    refitted
+        Whether the statistics of normalisation are those of the training images from the first step on
+        (:func:`fer_core.training.refit.refit`): for weights that were published without any.
     members, shares
         Of the protocol ``"averaged"``: ids of committed models of this very network, at whatever input size they were
         trained, and how much of the mean is each one's; the shares add up to one.
@@ -146,6 +149,7 @@ class Recipe:
     feature_copies: int = 8
     selection: str = "accuracy"
     initial_weights: str = ""
+    refitted: bool = False
     members: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
     small_size: int = 0
@@ -354,6 +358,17 @@ _RETAUGHT: Final[dict[str, Any]] = _TAUGHT | {
 """A second generation: most of its teachers are taught themselves, and they are of four kinds of networks. Without
 mixup: the loss of the first one on training was no lower than that on validation."""
 
+_TAUGHT_AGAIN: Final[dict[str, Any]] = _RETAUGHT | {
+    "teachers": (
+        "mobilenet-flagship-whole",
+        "mobilenet-flagship-128",
+        "mobilenet-flagship-taught",
+        "inception-v3-improved-128",
+        "vgg16-improved",
+    )
+}
+"""A third generation: its teachers are the best of the second and of the first."""
+
 RECIPES: Final[dict[str, dict[str, Recipe]]] = {
     "custom_cnn": {
         "report": _report("custom_cnn", protocol="finetune", size=48, precision="mixed_bfloat16", ships="predictions"),
@@ -367,6 +382,19 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             small_epochs=14,
             precision="mixed_bfloat16",
             **_TAUGHT,
+        ),
+    },
+    # Not one of the report's networks: a relative of none of the others, for what an ensemble gains by that.
+    "face_resnet": {
+        "taught": _improved(
+            "face_resnet",
+            "taught",
+            epochs=22,
+            refitted=True,
+            small_size=96,
+            small_epochs=15,
+            precision="mixed_bfloat16",
+            **_TAUGHT_AGAIN,
         ),
     },
     "inception_v3": {
@@ -458,6 +486,19 @@ RECIPES: Final[dict[str, dict[str, Recipe]]] = {
             small_size=96,
             small_epochs=15,
             **_RETAUGHT,
+        ),
+        # Taught by better ones than the network that it goes on from, which is one of them.
+        "flagship_dense": _improved(
+            "mobilenet",
+            "flagship_dense",
+            epochs=12,
+            input_stats="caffe",
+            output_stride=16,
+            initial_weights=str(ROOT / "models" / "mobilenet-flagship-whole" / WEIGHTS_FILE),
+            learning_rate=5e-4,
+            small_size=96,
+            small_epochs=4,
+            **_TAUGHT_AGAIN,
         ),
         # Votes are soft by themselves, and the epoch to keep is the one that is nearest to them.
         "flagship_ferplus": _after_flagship(

@@ -35,6 +35,7 @@ class Key(NamedTuple):
     size: int
     precision: str
     batch: int = 64
+    output_stride: int = 32
 
 
 GUIDE: Final = {
@@ -89,13 +90,20 @@ def plan(recipes: Sequence[Recipe]) -> dict[Key, tuple[Recipe, tuple[str, ...]]]
     found: dict[Key, tuple[Recipe, tuple[str, ...]]] = {}
     for recipe in recipes:
         for size in sorted({recipe.size_in(epoch) for epoch in range(recipe.epochs)}):
-            own = Key(recipe.architecture, recipe.build.cut, size, recipe.precision, recipe.batch_size)
+            build = recipe.build
+            own = Key(recipe.architecture, build.cut, size, recipe.precision, recipe.batch_size, build.output_stride)
             example, runs = found.get(own, (recipe, ()))
             found[own] = (example, (*runs, recipe.run_id))
     examples = {recipe.architecture: recipe for recipe in recipes}
     for key in GUIDE:
         if key.architecture in examples:
-            found.setdefault(key, (examples[key.architecture].with_overrides(cut=key.cut), ()))
+            found.setdefault(
+                key,
+                (
+                    examples[key.architecture].with_overrides(cut=key.cut, output_stride=key.output_stride),
+                    (),
+                ),
+            )
     return dict(sorted(found.items()))
 
 
@@ -145,6 +153,8 @@ def table(speeds: Sequence[Speed]) -> list[str]:
     for speed in speeds:
         key, ratio = speed.key, speed.ratio
         network = f"{key.architecture} to `{key.cut}`" if key.cut else key.architecture
+        if key.output_stride != Key._field_defaults["output_stride"]:
+            network += f", output stride {key.output_stride}"
         guide = "" if ratio is None else f"{GUIDE[key]:.1f}"
         shown = "" if ratio is None else f"{ratio:.2f}{' (slower)' if ratio > TOLERANCE else ''}"
         lines.append(

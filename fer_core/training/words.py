@@ -23,6 +23,11 @@ _VGG16: Final = (
 )
 _NSFWJS: Final = ", their values rounded to uint8 per tensor, from the package nsfwjs (MIT)"
 _INCEPTION: Final = f"Starts from ImageNet weights of InceptionV3 up to mixed5{_NSFWJS}. {_DATA}"
+_DLIB: Final = (
+    "Starts from the ResNet of dlib's face recognition by Davis King (CC0 1.0), most of its values rounded to uint8, "
+    "from the package @vladmandic/face-api 1.7.15 (MIT). It was trained on three million faces of FaceScrub, of the "
+    f"VGG face data set, whose own terms allow research, and from the web. {_DATA}"
+)
 _SCRATCH: Final = f"Trained from scratch: no other weights are in it. {_DATA}"
 _VOTES: Final = "Its targets are made with the votes of FER+ (Barsoum et al. 2016)."
 _TAUGHT: Final = (
@@ -32,6 +37,10 @@ _TAUGHT: Final = (
 _RETAUGHT: Final = (
     "eight tenths of each target are what five models of four kinds, most of which were taught by others, and the "
     "votes of ten people (FER+) say of the label."
+)
+_TAUGHT_AGAIN: Final = (
+    "eight tenths of each target are what five models of three kinds, all but one of which were taught by others, and "
+    "the votes of ten people (FER+) say of the label."
 )
 _TEACHERS: Final = "The models that taught it start from ImageNet and VGGFace2 weights."
 _SOME_TEACHERS: Final = "Most of the models that taught it start from ImageNet or VGGFace2 weights."
@@ -55,6 +64,13 @@ WORDS: Final[dict[str, Words]] = {
         "augmentation of faces, mixup and a running average of the weights.",
         license="Apache-2.0",
         notice=f"{_SCRATCH} {_TEACHERS} {_VOTES}",
+    ),
+    "face-resnet-taught": Words(
+        name="Face ResNet, taught",
+        summary="The small ResNet of dlib's face recognition, trained on in every layer, up to 128 px, its last stage "
+        f"dilated: {_TAUGHT_AGAIN}",
+        license="Apache-2.0",
+        notice=f"{_DLIB} {_TEACHERS} {_VOTES}",
     ),
     "inception-v3-report": Words(
         name="InceptionV3, the report's protocol",
@@ -144,6 +160,13 @@ WORDS: Final[dict[str, Words]] = {
         "from the start” is better at that.",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_SOME_TEACHERS} {_VOTES}",
+    ),
+    "mobilenet-flagship-dense": Words(
+        name="Flagship, dense",
+        summary="Goes on from the weights of “Flagship, whole” without the last stride: its last maps have 8x8 cells, "
+        f"not 4x4. Taught again: {_TAUGHT_AGAIN}",
+        license="Apache-2.0",
+        notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
     "mobilenet-flagship-averaged": Words(
         name="Flagship, averaged",

@@ -103,4 +103,4 @@ def test_every_figure_is_a_point_of_the_chart(cards):
 
 
 def test_the_reports_networks_can_all_be_trained():
-    assert {report_deck.ARCHITECTURES[name] for name in report_deck.OVERALL} == set(TABLE)
+    assert {report_deck.ARCHITECTURES[name] for name in report_deck.OVERALL} <= set(TABLE)

@@ -47,7 +47,7 @@ SCRIPT = textwrap.dedent(
     architectures.TABLE["toy"] = "tests.toy_network"
     recipe = Recipe(
         "toy", "t", build=architectures.BuildOptions(size=24), epochs={EPOCHS}, batch_size=12, ema=0.9, mixup=0.2,
-        label_smoothing=0.1, augmentation=Augmentation(mirror=0.5, rotation=10, contrast=0.2),
+        label_smoothing=0.1, refitted=True, augmentation=Augmentation(mirror=0.5, rotation=10, contrast=0.2),
         small_size=16, small_epochs={SMALL_EPOCHS},
     )
     run = train(recipe, toy_data(), Path(sys.argv[1]), quiet=True)
