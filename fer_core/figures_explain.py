@@ -7,6 +7,7 @@ blue (against) over white to red (for), around zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -80,7 +81,7 @@ def overlay(
     grey = np.repeat(enlarged(face, side)[:, :, np.newaxis], 3, axis=2).astype(np.float64)
     if heat.dead:
         return grey.astype(np.uint8)
-    shown = HeatMap(heat.normalised(), heat.method, heat.layer, heat.signed).resized(side)
+    shown = replace(heat, values=heat.normalised()).resized(side)
     cover = strength * np.abs(shown)[:, :, np.newaxis]
     mixed = (1 - cover) * grey + cover * colours(shown, signed=heat.signed)
     return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
@@ -92,7 +93,7 @@ def raw(heat: HeatMap, *, side: int = SIDE) -> NDArray[np.uint8]:
 
     if heat.dead:
         return np.full((side, side, 3), 128, np.uint8)
-    cells = colours(heat.normalised(), signed=heat.signed)
+    cells = colours(heat.aligned().normalised(), signed=heat.signed)
     return np.asarray(cv2.resize(cells, (side, side), interpolation=cv2.INTER_NEAREST))
 
 

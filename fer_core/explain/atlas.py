@@ -63,6 +63,8 @@ class About:
         (Adebayo et al. 2018); None if it was not measured.
     network_control_faces : int
         Of how many faces.
+    offset : float
+        Of all maps: :attr:`fer_core.explain.heatmap.HeatMap.offset`.
     """
 
     model: str
@@ -71,6 +73,7 @@ class About:
     images: int
     network_control: float | None = None
     network_control_faces: int = 0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,7 @@ def build(
         images=len(material.labels),
         network_control=None if control is None else round(control[0], 4),
         network_control_faces=0 if control is None else control[1],
+        offset=explainer.head.offset,
     )
     return cells.atlas(about, neighbour_labels, material.train_place[near].astype(np.uint16))
 
@@ -333,7 +337,7 @@ class _Sums:
             self.area[cell] += [part.mean() for part in parts.values()]
             self.surest.setdefault(cell, []).append((-float(looked.proba[i, answer]), rows.start + i))
             for kind, values in enumerate(found):
-                heat = HeatMap(values[i], "grad_cam")
+                heat = HeatMap(values[i], "grad_cam", offset=head.offset)
                 if heat.dead:
                     self.dead[kind][cell] += 1
                     continue

@@ -85,14 +85,18 @@ def cell(atlas: Atlas, label: int, answer: int) -> Cell:
     at = (label, answer)
     names = ("deletion", "insertion", "random_deletion", "random_insertion")
     count = int(atlas.count[at])
+
+    def heat(values: NDArray[np.float32], *, signed: bool = False) -> HeatMap:
+        return HeatMap(values, "grad_cam", atlas.about.layer, signed, atlas.about.offset)
+
     return Cell(
         label=label,
         answer=answer,
         count=count,
         face=atlas.face[at] if count >= MIN_FACES else None,
-        map_answer=HeatMap(atlas.map_answer[at], "grad_cam", atlas.about.layer),
-        map_label=HeatMap(atlas.map_label[at], "grad_cam", atlas.about.layer),
-        contrast=HeatMap(atlas.contrast[at], "grad_cam", atlas.about.layer, signed=True),
+        map_answer=heat(atlas.map_answer[at]),
+        map_label=heat(atlas.map_label[at]),
+        contrast=heat(atlas.contrast[at], signed=True),
         alive=count - int(atlas.dead[at]),
         parts_answer=_parts(atlas.parts_answer[at], atlas.area[at]),
         parts_label=_parts(atlas.parts_label[at], atlas.area[at]),

@@ -86,7 +86,7 @@ class Explainer:
     def heat_map(self, maps: NDArray[np.float32], direction: NDArray[np.float32], *, signed: bool = False) -> HeatMap:
         """Return the Grad-CAM of one face from its maps (h, w, C); with `signed` also what speaks against."""
         values = weigh(maps[np.newaxis], self.head, direction, rectify=not signed)[0]
-        return HeatMap(values, METHOD, self.layer, signed)
+        return HeatMap(values, METHOD, self.layer, signed, self.head.offset)
 
 
 def explainer(classifier: Classifier) -> Explainer:

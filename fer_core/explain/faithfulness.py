@@ -214,7 +214,7 @@ def stability(
     side = face.shape[0]
     shifts = [padded[1 + dy : 1 + dy + side, 1 + dx : 1 + dx + side] for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))]
     mirrored, *moved = explain(np.stack([face[:, ::-1], *shifts]))
-    return correlation(heat.values, mirrored.values[:, ::-1]), float(
+    return correlation(heat.aligned().values, mirrored.aligned().values[:, ::-1]), float(
         np.mean([correlation(heat.values, other.values) for other in moved])
     )
 

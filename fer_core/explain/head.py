@@ -1,15 +1,16 @@
 """The end of a network: global average pooling, then dense layers. Its gradient is a short product of matrices.
 
 ``head.npz`` holds ``kernel_0, bias_0, kernel_1, …`` in the order they are passed, a ReLU between two layers and none
-after the last. Dropout does nothing when a network answers, so it is left out. A network whose maps do not end like
-this (a normalisation between maps and pooling, say) has no such file; TensorFlow's gradients explain it.
+after the last, and ``offset`` where it is not 0. Dropout does nothing when a network answers, so it is left out. A
+network whose maps do not end like this (a normalisation between maps and pooling, say) has no such file; TensorFlow's
+gradients explain it.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,15 +40,19 @@ class Head:
         ``(D_in, D_out)`` each; the first takes the pooled maps, the last gives the seven logits.
     biases : tuple of ndarray, float32
         ``(D_out,)`` each.
+    offset : float
+        Of the maps that the pooling reads: :attr:`fer_core.explain.heatmap.HeatMap.offset`.
 
     Raises
     ------
     ValueError
-        If the layers do not fit each other, or the last one does not give seven numbers.
+        If the layers do not fit each other, the last one does not give seven numbers, or the offset is half a face or
+        more.
     """
 
     kernels: tuple[NDArray[np.float32], ...]
     biases: tuple[NDArray[np.float32], ...]
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.kernels or len(self.kernels) != len(self.biases):
@@ -59,6 +64,8 @@ class Head:
             width = kernel.shape[1]
         if width != N_CLASSES:
             raise ValueError(f"The head gives {width} numbers; there are {N_CLASSES} classes.")
+        if not abs(self.offset) < 0.5:  # nor is it nan
+            raise ValueError(f"The offset is {self.offset}; it must be less than half a face.")
 
     def logits(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, 7) of pooled maps (N, C), float32."""
@@ -82,7 +89,7 @@ class Head:
     def randomised(self, rng: np.random.Generator) -> Head:
         """Return a head of the same shape whose kernels are drawn anew, normal with each one's mean and deviation."""
         drawn = (rng.normal(kernel.mean(), kernel.std(), kernel.shape) for kernel in self.kernels)
-        return Head(tuple(kernel.astype(np.float32) for kernel in drawn), self.biases)
+        return replace(self, kernels=tuple(kernel.astype(np.float32) for kernel in drawn))
 
     def _pass(self, pooled: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[NDArray[np.bool_]]]:
         values, active = pooled, []
@@ -118,7 +125,7 @@ def from_network(network: Network) -> Head | None:
 
 def write_head(head: Head, path: Path) -> None:
     """Write a head. Kernels are stored as float16, which is what they are rounded to before a model is exported."""
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Any] = {"offset": np.float64(head.offset)} if head.offset else {}
     for index, (kernel, bias) in enumerate(zip(head.kernels, head.biases, strict=True)):
         arrays |= {f"kernel_{index}": kernel.astype(np.float16), f"bias_{index}": bias}
     write_arrays(path, arrays)
@@ -141,6 +148,7 @@ def read_head(card: ModelCard) -> Head | None:
             return Head(
                 tuple(stored[f"kernel_{index}"].astype(np.float32) for index in layers),
                 tuple(stored[f"bias_{index}"].astype(np.float32) for index in layers),
+                float(stored["offset"]) if "offset" in stored.files else 0.0,
             )
     except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelContractError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -54,12 +54,16 @@ class HeatMap:
         The layer that was looked at; empty for methods that look at the input.
     signed : bool
         Positive values speak for the direction, negative ones against it.
+    offset : float
+        How far further right and further down than a cell what it shows lies, as a fraction of the face's side; see
+        :mod:`fer_core.explain.alignment`.
     """
 
     values: NDArray[np.float32]
     method: str
     layer: str = ""
     signed: bool = False
+    offset: float = 0.0
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -87,12 +91,35 @@ class HeatMap:
 
     def opposite(self) -> HeatMap:
         """Return a signed map of the opposite question: what spoke against speaks for."""
-        return HeatMap(-self.values, self.method, self.layer, self.signed)
+        return replace(self, values=-self.values)
+
+    def aligned(self) -> HeatMap:
+        """Return the map with its values where what they show lies, on the same grid: bilinear, edges carried on."""
+        if not self.offset:
+            return self
+        import cv2  # as below
+
+        height, width = self.grid
+        columns, rows = np.meshgrid(
+            np.arange(width) - self.offset * width, np.arange(height) - self.offset * height, copy=False
+        )
+        moved = cv2.remap(
+            np.ascontiguousarray(self.values, np.float32),
+            columns.astype(np.float32),
+            rows.astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return replace(self, values=np.asarray(moved, np.float32), offset=0.0)
 
     def resized(self, side: int) -> NDArray[np.float32]:
-        """Return the values enlarged (bilinear) or averaged to (side, side), float32, in the map's own units."""
+        """Return the values enlarged (bilinear) or averaged to (side, side), float32, in the map's own units.
+
+        They lie where what they show lies, see :meth:`aligned`.
+        """
         import cv2  # here, so that a page that only reads stored maps stays light
 
-        smaller = self.values.shape[0] > side
+        values = self.aligned().values
+        smaller = values.shape[0] > side
         flag = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(self.values, (side, side), interpolation=flag), np.float32)
+        return np.asarray(cv2.resize(values, (side, side), interpolation=flag), np.float32)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_core.explain import faithfulness, keras_vis, occlusion
 from fer_core.explain.faithfulness import Curves, Evidence, Verdict
+from fer_core.explain.head import read_head
 from fer_core.explain.heatmap import HeatMap
 from fer_core.preprocessing import preprocess
 
@@ -99,10 +100,14 @@ def by_keras(
     ExplainError
         If there is no such method or layer.
     """
+    head = read_head(classifier.card)
+    # The offset is that of the last maps; where those of other layers lie was not measured.
+    offset = head.offset if head is not None and layer in classifier.card.cam_layers[:1] else 0.0
 
     def explain(model: Any, faces: NDArray[np.uint8]) -> Sequence[HeatMap]:
         inputs = preprocess(faces, classifier.card.input)
-        return [keras_vis.explain(model, method, each[np.newaxis], direction, layer) for each in inputs]
+        found = [keras_vis.explain(model, method, each[np.newaxis], direction, layer) for each in inputs]
+        return [replace(heat, offset=offset if heat.layer else 0.0) for heat in found]
 
     heat = explain(network, face[np.newaxis])[0]
     found = faithfulness.curves(face, heat, direction, classifier.predict_proba)

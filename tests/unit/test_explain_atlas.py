@@ -10,7 +10,7 @@ import pytest
 
 from fer_core.classifier import load_classifier
 from fer_core.errors import ModelContractError
-from fer_core.explain import atlas, cam
+from fer_core.explain import atlas, autopsy, cam
 from fer_core.explain.atlas import MIN_FACES, NEAREST, SAMPLED, Atlas, Material, nearest_of, read_atlas, write_atlas
 from fer_core.labels import EMOTIONS, index_of
 from fer_core.registry import ATLAS_FILE, ONNX_FILE, ModelCard, load_card, write_card
@@ -70,6 +70,16 @@ def test_every_image_is_counted_in_its_cell(made):
     np.testing.assert_array_equal(made.count, expected)
     assert (made.about.images, made.about.model, made.about.layer) == (93, "toy", "maps")
     assert (made.about.network_control, made.about.network_control_faces) == (0.1235, 64)
+
+
+def test_maps_are_kept_by_cell_and_their_offset_beside_them(card, made):
+    as_it_is = cam.explainer(load_classifier(card))
+    moved = cam.Explainer(as_it_is.classifier, replace(as_it_is.head, offset=0.2))
+    other = atlas.build(moved, material(), say=lambda text: None)
+    assert (made.about.offset, other.about.offset) == (0, 0.2)
+    np.testing.assert_array_equal(other.map_answer, made.map_answer)
+    assert autopsy.cell(other, FEAR, HAPPY).map_answer.offset == 0.2
+    assert np.abs(other.parts_answer - made.parts_answer).max() > 0.01, "parts are those the map is drawn over"
 
 
 def test_a_mean_face_is_shown_of_enough_images_only(made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,19 @@ def test_a_head_is_read_as_it_was_written_with_kernels_rounded_to_half(card):
         np.testing.assert_array_equal(stored, given.astype(np.float32))
     write_head(head, card.directory / HEAD_FILE)
     assert (card.directory / HEAD_FILE).read_bytes() == first
+
+
+def test_an_offset_is_kept_and_reaches_every_heat_map(card):
+    head = replace(toy_head(KERNEL), offset=0.12)
+    write_head(head, card.directory / HEAD_FILE)
+    read = read_head(write_card(card))
+    assert read is not None
+    assert (read.offset, len(read.kernels)) == (0.12, 1)
+    assert read.randomised(np.random.default_rng(0)).offset == 0.12
+    assert cam.Explainer(SimpleNamespace(card=card), read).heat_map(MAPS[0], ANGRY).offset == 0.12
+    for nonsense in (0.5, np.nan):
+        with pytest.raises(ValueError, match="less than half a face"):
+            replace(head, offset=nonsense)
 
 
 def test_a_head_that_was_changed_since_the_card_was_written_is_refused(card):

@@ -229,6 +229,32 @@ def test_a_model_that_cannot_be_served_has_neither(models, monkeypatch, capsys):
         assert "“slim” comes without model.onnx" in capsys.readouterr().err
 
 
+def test_an_offset_is_measured_on_validation_faces_and_noted_in_the_head(tmp_path, monkeypatch, capsys):
+    from fer_core.explain import alignment
+    from fer_core.explain.head import read_head
+
+    card = make_toy_model(tmp_path)
+    before = read_head(card)
+    faces = np.random.default_rng(0).integers(0, 256, (9, 48, 48), dtype=np.uint8)
+    split = np.array(["train", "val", "public"] * 3)
+    seen = []
+
+    def measure(explainer, given):
+        seen.append(given)
+        return alignment.Alignment(0.11, 0.25, 0.875)
+
+    material = SimpleNamespace(faces=faces, catalogue=SimpleNamespace(split=split))
+    monkeypatch.setattr(command, "_Images", lambda *_: material)
+    monkeypatch.setattr(alignment, "measure", measure)
+    assert main(["explain", "align", "--models", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "toy: offset 0.11 of the face; maps of mirrored faces agree by 0.25 without it, 0.88" in said
+    np.testing.assert_array_equal(seen[0], faces[split == "val"])
+    after = read_head(load_card(card.directory, verify=True))
+    assert (before.offset, after.offset) == (0, 0.11)
+    np.testing.assert_array_equal(after.kernels[0], before.kernels[0])
+
+
 @pytest.mark.train
 def test_the_control_compares_with_a_network_whose_weights_are_all_drawn_anew(tmp_path, monkeypatch):
     from dataclasses import asdict
