@@ -156,8 +156,8 @@ WORDS: Final[dict[str, Words]] = {
     "mobilenet-flagship-whole": Words(
         name="Flagship, whole",
         summary="The whole MobileNet v1, started from face recognition (VGGFace2) and trained on in every layer, up to "
-        f"128 px: {_RETAUGHT} Its last maps have 4x4 cells, too coarse to show well where it looked: “Flagship, taught "
-        "from the start” is better at that.",
+        f"128 px: {_RETAUGHT} Its last maps have 4x4 cells, too coarse to show well where it looked: “Flagship, dense” "
+        "and “Flagship, taught from the start” are better at that.",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_SOME_TEACHERS} {_VOTES}",
     ),
