@@ -163,8 +163,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "mobilenet-flagship-dense": Words(
         name="Flagship, dense",
-        summary="The whole MobileNet v1, started from face recognition (VGGFace2) by way of “Flagship, whole” but without "
-        f"its last stride: its last maps have 8x8 cells, not 4x4. Taught again: {_TAUGHT_AGAIN}",
+        summary="The whole MobileNet v1, started from face recognition (VGGFace2) by way of “Flagship, whole” but "
+        f"without its last stride: its last maps have 8x8 cells, not 4x4. Taught again: {_TAUGHT_AGAIN}",
         license="Apache-2.0",
         notice=f"{_VGGFACE2} {_TEACHERS} {_VOTES}",
     ),
