@@ -28,7 +28,8 @@ from fer_core.registry import (
     write_card,
 )
 from fer_core.scores import softmax
-from fer_core.training.loop import Run, predict_logits
+from fer_core.training.inference import predict_logits
+from fer_core.training.loop import Run
 from fer_core.training.shrink import shrink, stored_kernels
 from fer_core.whatif import best_tau, training_priors
 

@@ -14,11 +14,10 @@ from fer_core.architectures import Network
 from fer_core.files import replacing
 from fer_core.scores import softmax
 from fer_core.training.augmentation import augment
+from fer_core.training.inference import EVALUATION_BATCH, batched
 from fer_core.training.loop import (
-    EVALUATION_BATCH,
     Run,
     TrainingData,
-    batched,
     build_network,
     claim,
     metrics_row,

@@ -30,11 +30,12 @@ from fer_core.errors import TrainingError
 from fer_core.evaluation import metrics
 from fer_core.files import replacing
 from fer_core.labels import N_CLASSES
-from fer_core.preprocessing import preprocess
 from fer_core.scores import softmax
 from fer_core.training.augmentation import augment
+from fer_core.training.inference import batched
 from fer_core.training.losses import loss_of
 from fer_core.training.recipe import Recipe
+from fer_core.training.refit import refit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
 _ANEW = "Choose another folder (--run), or delete it to start anew."
 
 PREFETCH = 6
-EVALUATION_BATCH = 128
-
-# Halves a training step. TensorFlow reads it when it is imported, which everything here leaves to its functions.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @dataclass(frozen=True)
@@ -88,26 +85,6 @@ def one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.eye(N_CLASSES, dtype=np.float32)[labels]
 
 
-def predict_logits(network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits ``(N, 7)`` float32 of faces ``(N, 48, 48)`` uint8, computed by Keras in fixed batches."""
-    import tensorflow as tf
-
-    call = tf.function(lambda x: network.model(x, training=False), reduce_retracing=True)
-    return batched(lambda x: np.asarray(call(tf.constant(x))), network, images)
-
-
-def batched(call: Any, network: Network, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Preprocess faces ``(N, H, W)`` uint8 and pass them through `call` in batches of one size."""
-    parts = []
-    for start in range(0, len(images), EVALUATION_BATCH):
-        x = preprocess(np.asarray(images[start : start + EVALUATION_BATCH]), network.input)
-        missing = EVALUATION_BATCH - len(x)
-        # One batch size only: every other one would be traced and kept in memory.
-        padded = np.concatenate([x, np.zeros((missing, *x.shape[1:]), x.dtype)]) if missing else x
-        parts.append(call(padded)[: len(x)])
-    return np.concatenate(parts).astype(np.float32)
-
-
 def metrics_row(data: TrainingData, probabilities: NDArray[np.float32]) -> dict[str, float]:
     """Return the validation figures of one epoch, as they stand in ``history.csv``.
 
@@ -142,8 +119,6 @@ def train(recipe: Recipe, data: TrainingData, directory: Path, *, quiet: bool = 
         cannot be built.
     """
     import keras
-
-    from fer_core.training.refit import refit
 
     directory.mkdir(parents=True, exist_ok=True)
     claim(directory, recipe)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fer_core.training.loop import batched
+from fer_core.training.inference import batched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,12 +41,10 @@ def refit(network: Network, images: NDArray[np.uint8], seed: int) -> None:
     call = tf.function(moments, reduce_retracing=True)
     chosen = np.random.default_rng(seed).permutation(len(images))[:FACES]
     rows = batched(lambda x: np.asarray(call(tf.constant(x))), network, images[np.sort(chosen)])
-    first, second = np.split(rows.mean(axis=0, dtype=np.float64), 2)
-    start = 0
-    for layer in norms:
-        end = start + layer.gamma.shape[0]
-        mean, variance = first[start:end], second[start:end] - first[start:end] ** 2
-        start = end
+    edges = np.cumsum([layer.gamma.shape[0] for layer in norms] * 2)[:-1]
+    both = np.split(rows.mean(axis=0, dtype=np.float64), edges)
+    for layer, mean, square in zip(norms, both[: len(norms)], both[len(norms) :], strict=True):
+        variance = square - mean**2
         old = np.asarray(layer.moving_variance, np.float64) + layer.epsilon
         gain = np.asarray(layer.gamma, np.float64) / np.sqrt(old)
         layer.beta.assign(np.asarray(layer.beta) + gain * (mean - np.asarray(layer.moving_mean)))

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fer_core.architectures import BuildOptions
 from fer_core.labels import N_CLASSES
 from fer_core.training.loop import PREFETCH, Trainer, TrainingData, build_network, one_hot
 from fer_core.training.recipe import RECIPES, Recipe
@@ -35,7 +36,7 @@ class Key(NamedTuple):
     size: int
     precision: str
     batch: int = 64
-    output_stride: int = 32
+    output_stride: int = BuildOptions.output_stride
 
 
 GUIDE: Final = {
@@ -97,13 +98,8 @@ def plan(recipes: Sequence[Recipe]) -> dict[Key, tuple[Recipe, tuple[str, ...]]]
     examples = {recipe.architecture: recipe for recipe in recipes}
     for key in GUIDE:
         if key.architecture in examples:
-            found.setdefault(
-                key,
-                (
-                    examples[key.architecture].with_overrides(cut=key.cut, output_stride=key.output_stride),
-                    (),
-                ),
-            )
+            example = examples[key.architecture].with_overrides(cut=key.cut, output_stride=key.output_stride)
+            found.setdefault(key, (example, ()))
     return dict(sorted(found.items()))
 
 
@@ -153,7 +149,7 @@ def table(speeds: Sequence[Speed]) -> list[str]:
     for speed in speeds:
         key, ratio = speed.key, speed.ratio
         network = f"{key.architecture} to `{key.cut}`" if key.cut else key.architecture
-        if key.output_stride != Key._field_defaults["output_stride"]:
+        if key.output_stride != BuildOptions.output_stride:
             network += f", output stride {key.output_stride}"
         guide = "" if ratio is None else f"{GUIDE[key]:.1f}"
         shown = "" if ratio is None else f"{ratio:.2f}{' (slower)' if ratio > TOLERANCE else ''}"

@@ -114,7 +114,7 @@ def test_stored_predictions_cover_every_test_and_validation_image_once(card: Mod
 @pytest.mark.train
 @pytest.mark.parametrize("card", [card for card in CARDS if card.has_onnx], ids=lambda card: card.id)
 def test_onnx_and_keras_give_the_same_logits(card: ModelCard) -> None:
-    from fer_core.training.loop import predict_logits
+    from fer_core.training.inference import predict_logits
 
     network = from_card(card)
     faces = np.random.default_rng(0).integers(0, 256, (16, 48, 48), dtype=np.uint8)

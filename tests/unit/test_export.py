@@ -44,7 +44,8 @@ def test_exported_folder_serves_what_keras_says(tmp_path: Path, monkeypatch: pyt
     from fer_core.evaluation.command import card_text
     from fer_core.scores import softmax
     from fer_core.training.export import Words, export
-    from fer_core.training.loop import Run, one_hot, predict_logits
+    from fer_core.training.inference import predict_logits
+    from fer_core.training.loop import Run, one_hot
 
     monkeypatch.setitem(architectures.TABLE, "toy", "tests.toy_network")
     keras.utils.set_random_seed(3)
