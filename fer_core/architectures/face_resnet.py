@@ -127,16 +127,12 @@ def _load(model: Any, path: str) -> None:
         )
     try:
         tensors = read_manifest(Path(path))
-        names = ["conv32_down"] + [
-            f"{_name(stage, block)}_conv{k}"
-            for stage, (_, blocks) in enumerate(STAGES)
-            for block in range(blocks)
-            for k in (1, 2)
-        ]
-        for name in names:
+        for norm in model.layers:
+            name = norm.name.removesuffix("_norm")
+            if name == norm.name:
+                continue  # every convolution but a projection has a normalisation
             key = name.replace("_conv1", "/conv1").replace("_conv2", "/conv2")
             model.get_layer(name).kernel.assign(tensors[f"{key}/conv/filters"])
-            norm = model.get_layer(f"{name}_norm")
             scale = tensors[f"{key}/scale/weights"]
             norm.gamma.assign(scale)
             norm.beta.assign(tensors[f"{key}/scale/biases"] + scale * tensors[f"{key}/conv/bias"])

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from fer_core.explain.faithfulness import GRID_WEAK, correlation
-from fer_core.explain.heatmap import HeatMap
-from fer_core.labels import N_CLASSES
+from fer_core.explain.heatmap import HeatMap, direction
+from fer_core.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def measure(explainer: Explainer, faces: NDArray[np.uint8]) -> Alignment:
     pairs = []
     for face in faces:
         looked = explainer.look(np.stack([face, face[:, ::-1]]))
-        wanted = np.eye(N_CLASSES, dtype=np.float32)[int(looked.proba[0].argmax())]
+        wanted = direction(EMOTIONS[int(looked.proba[0].argmax())])
         one, other = (explainer.heat_map(maps, wanted) for maps in looked.maps)
         if not one.dead and not other.dead:
             pairs.append((one, other))

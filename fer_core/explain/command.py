@@ -65,19 +65,17 @@ def run(args: argparse.Namespace) -> int:
     registry = load_registry(args.models or settings.models_dir)
     if args.what == "photo":
         return explain_photo(args, registry, settings)
+    write, needed = {
+        "align": (write_offset_of, HEAD_FILE),
+        "atlas": (write_atlas_of, PREDICTIONS_FILE),
+        "ledger": (write_ledger_of, PREDICTIONS_FILE),
+    }[args.what]
     cards = [registry.get(model_id) for model_id in args.model] or [
-        card
-        for card in registry.cards
-        if (HEAD_FILE if args.what == "align" else PREDICTIONS_FILE) in card.files and card.can_answer
+        card for card in registry.cards if card.can_answer and needed in card.files
     ]
     material = _Images(args.data, settings)
     for card in cards:
-        if args.what == "align":
-            write_offset_of(card, material)
-        elif args.what == "atlas":
-            write_atlas_of(card, material)
-        else:
-            write_ledger_of(card, material)
+        write(card, material)
     return 0
 
 
@@ -182,6 +180,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def spread(faces: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Return at most so many of some faces, evenly from first to last."""
+    return faces[:: max(1, len(faces) // count)][:count]
+
+
 def write_offset_of(card: ModelCard, material: _Images) -> None:
     """Measure how far from its cells lies what a model's maps show, on validation faces, and note it in its head."""
     import numpy as np
@@ -192,7 +195,7 @@ def write_offset_of(card: ModelCard, material: _Images) -> None:
 
     explainer = cam.explainer(open_classifier(card))
     faces = material.faces[np.flatnonzero(material.catalogue.split == "val")]
-    found = alignment.measure(explainer, faces[:: max(1, len(faces) // ALIGNED_FACES)][:ALIGNED_FACES])
+    found = alignment.measure(explainer, spread(faces, ALIGNED_FACES))
     if found.offset != explainer.head.offset:
         write_head(replace(explainer.head, offset=found.offset), card.path(HEAD_FILE))
         write_card(card)
@@ -229,7 +232,7 @@ def write_atlas_of(card: ModelCard, material: _Images) -> None:
             train_labels=material.catalogue.labels[material.train],
             train_place=material.train,
         ),
-        control=network_control(card, explainer, faces[:: max(1, len(faces) // CONTROL_FACES)][:CONTROL_FACES]),
+        control=network_control(card, explainer, spread(faces, CONTROL_FACES)),
         say=say,
     )
     atlas.write_atlas(made, card.directory / ATLAS_FILE)

@@ -100,14 +100,11 @@ class HeatMap:
         import cv2  # as below
 
         height, width = self.grid
-        columns, rows = np.meshgrid(
-            np.arange(width) - self.offset * width, np.arange(height) - self.offset * height, copy=False
-        )
-        moved = cv2.remap(
+        moved = cv2.warpAffine(
             np.ascontiguousarray(self.values, np.float32),
-            columns.astype(np.float32),
-            rows.astype(np.float32),
-            cv2.INTER_LINEAR,
+            np.array([[1, 0, self.offset * width], [0, 1, self.offset * height]]),
+            (width, height),
+            flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
         return replace(self, values=np.asarray(moved, np.float32), offset=0.0)
